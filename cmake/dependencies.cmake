@@ -1,0 +1,7 @@
+# Every library comes from a Debian 12 package; docs/dependencies.md says why each is here.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(PkgConfig REQUIRED)
+if(JARIP_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,29 @@
+# jarip_library(NAME SOURCES a.cpp … LINK lib …): one static library a folder of src/.
+function(jarip_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE jarip_flags PUBLIC ${ARG_LINK})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+endfunction()
+
+# jarip_test(x_test LINK lib …): builds x_test.cpp of this folder and registers it with ctest.
+# JARIP_TEST_DATA points tests at tests/data.
+function(jarip_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  if(NOT JARIP_BUILD_TESTS)
+    return()
+  endif()
+  add_executable(${name} ${name}.cpp)
+  target_link_libraries(${name} PRIVATE jarip_flags ${ARG_LINK} GTest::gtest GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+    ENVIRONMENT "JARIP_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data")
+endfunction()
+
+# jarip_fuzzer(x LINK lib …): builds x_fuzz.cpp of fuzz/ with libFuzzer.
+function(jarip_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name}_fuzz ${name}_fuzz.cpp)
+  target_link_libraries(${name}_fuzz PRIVATE jarip_flags ${ARG_LINK})
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+endfunction()

@@ -1,0 +1,52 @@
+// A model ready to answer: file, tokenizer, chat template, weights, threads and engine, together
+// because they live and die together. Owned by the command that loaded it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "engine/engine.h"
+#include "model/chat_template.h"
+#include "model/model.h"
+#include "model/tokenizer.h"
+
+namespace jarip {
+
+struct LoadedModelOptions {
+  unsigned n_threads = 0;  // 0: the cores available to the process
+  ComputePath path = ComputePath::kOptimized;
+  EngineOptions engine;
+  std::function<void(float)> on_progress;  // fraction of loading done, 0 to 1; may be empty
+};
+
+class LoadedModel {
+ public:
+  // name: what clients call it. Errors: those of GgufFile, Tokenizer, load_model and Engine.
+  [[nodiscard]] static Result<std::unique_ptr<LoadedModel>> load(const std::filesystem::path& path,
+                                                                 std::string name,
+                                                                 const LoadedModelOptions& options);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const { return *tokenizer_; }
+  [[nodiscard]] const ChatTemplate* chat_template() const { return chat_template_.get(); }
+  [[nodiscard]] const Model& model() const { return *model_; }
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] std::int64_t created() const { return created_; }  // the file's time, Unix seconds
+
+ private:
+  LoadedModel() = default;
+  std::string name_;
+  std::int64_t created_ = 0;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace jarip

@@ -1,0 +1,75 @@
+// One neutral request and the events of its answer, whatever dialect it came in. Values, moved
+// from layer to layer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "model/tokenizer.h"
+
+namespace jarip {
+
+enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
+
+struct Message {
+  Role role = Role::kUser;
+  std::string content;  // UTF-8
+};
+
+struct Turn {
+  std::string model;  // as the caller named it; empty: the only one loaded
+  // Messages go through the chat template; text and token ids go in as they are.
+  std::variant<std::vector<Message>, std::string, std::vector<TokenId>> input;
+  SamplingParams sampling;
+  std::optional<std::uint64_t> seed;            // absent: one is drawn, and reported in TurnEnd
+  std::optional<std::uint32_t> max_new_tokens;  // absent: whatever the context leaves
+  std::vector<std::string> stop;                // the answer ends before the first of these
+  std::optional<std::uint32_t> n_logprobs;      // 0 to 20 alternatives beside each token
+  bool echo = false;  // of text and token input: the answer begins with the prompt's text
+  bool ignore_end_tokens = false;
+};
+
+// One token's part in a delta, when logprobs were asked for.
+struct TokenDetail {
+  struct Choice {
+    TokenId token = 0;
+    std::string bytes;
+    float logprob = 0;
+  };
+  Choice chosen;
+  std::vector<Choice> alternatives;
+};
+
+// Whole UTF-8 characters, never part of a stop string; text is empty only when details are not.
+struct TextDelta {
+  std::string text;
+  std::vector<TokenDetail> details;
+};
+
+enum class TurnFinish : std::uint8_t { kStop, kLength, kCancelled, kFailed };
+
+struct TurnEnd {
+  TurnFinish finish = TurnFinish::kStop;
+  std::optional<Error> error;  // set exactly when kFailed
+  std::uint32_t n_prompt_tokens = 0;
+  std::uint32_t n_cached_tokens = 0;
+  std::uint32_t n_new_tokens = 0;  // the end token, if any, included
+  std::uint64_t seed = 0;
+  double queue_ms = 0;
+  double prefill_ms = 0;
+  double decode_ms = 0;
+};
+
+using TurnEvent = std::variant<TextDelta, TurnEnd>;
+
+// Called in order on the engine's thread; TurnEnd is the last and always comes. Must be quick.
+using TurnSink = std::move_only_function<void(TurnEvent)>;
+using TurnId = std::uint64_t;
+
+}  // namespace jarip

@@ -1,0 +1,29 @@
+// A file mapped read-only into memory. Owned by whoever opened it; readable from any thread.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+#include "base/result.h"
+
+namespace jarip {
+
+class MappedFile {
+ public:
+  MappedFile() = default;
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  // Errors: kNotFound, kIo (a folder, no permission, …), naming the path. An empty file maps to an
+  // empty span.
+  [[nodiscard]] static Result<MappedFile> open(const std::filesystem::path& path);
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace jarip

@@ -1,0 +1,130 @@
+// The engine's only door: token ids in, events out. submit(), cancel() and stats() may be called
+// from any thread; one thread of the engine's own schedules, computes, samples and emits, and alone
+// owns sequences and KV pages.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "model/model.h"
+#include "model/tokenizer.h"
+
+namespace jarip {
+
+using SequenceId = std::uint64_t;
+
+struct SamplingParams {
+  float temperature = 1.0F;         // 0 is greedy
+  std::uint32_t top_k = 0;          // 0 is off
+  float top_p = 1.0F;               // 1 is off
+  float min_p = 0.0F;               // 0 is off
+  float repetition_penalty = 1.0F;  // over prompt and answer; 1 is off
+  float presence_penalty = 0.0F;    // over the answer
+  float frequency_penalty = 0.0F;   // over the answer
+  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::uint64_t seed = 0;
+};
+
+struct GenerateRequest {
+  std::vector<TokenId> prompt;  // not empty; every id < n_vocab
+  SamplingParams sampling;
+  std::uint32_t max_new_tokens = 0;  // at least 1
+  std::vector<TokenId> end_tokens;   // ending the answer; reported in EndEvent, never as a token
+  bool ignore_end_tokens = false;
+  std::optional<std::uint32_t> n_logprobs;  // alternatives beside each token, 0 to 20
+};
+
+struct TokenLogprob {
+  TokenId token = 0;
+  float logprob = 0;
+};
+
+struct TokenEvent {
+  TokenId token = 0;
+  std::uint32_t index = 0;               // 0 for the answer's first token
+  std::optional<float> logprob;          // when asked for: of the unmodified distribution
+  std::vector<TokenLogprob> alternatives;  // most likely first
+};
+
+enum class FinishReason : std::uint8_t {
+  kEndToken,   // the model ended its answer
+  kLength,     // max_new_tokens or the context's end
+  kCancelled,  // cancel(), or the engine stopping
+  kFailed,     // see EndEvent::error
+};
+
+struct EndEvent {
+  FinishReason reason = FinishReason::kEndToken;
+  std::optional<TokenId> end_token;
+  std::optional<Error> error;
+  std::uint32_t n_prompt_tokens = 0;
+  std::uint32_t n_cached_tokens = 0;
+  std::uint32_t n_new_tokens = 0;
+  double queue_ms = 0;    // submit to first computed
+  double prefill_ms = 0;  // first computed to first token
+  double decode_ms = 0;   // first token to end
+};
+
+using Event = std::variant<TokenEvent, EndEvent>;
+
+// Called on the engine's thread, in order; EndEvent is the last and always comes. Must return
+// quickly and not throw; may call cancel().
+using EventSink = std::move_only_function<void(Event)>;
+
+struct EngineOptions {
+  std::uint32_t n_ctx = 0;            // longest prompt and answer together; 0: the model's, capped
+  std::uint64_t kv_bytes = 0;         // memory for KV pages; 0: enough for two full contexts
+  std::uint32_t max_sequences = 64;   // computed at once; further ones wait
+  std::uint32_t max_queued = 256;     // waiting beyond that: submit() fails with kUnavailable
+  std::uint32_t max_step_tokens = 256;  // tokens of one step; long prompts are cut into chunks
+};
+
+// One consistent reading; counters only grow.
+struct EngineStats {
+  std::uint32_t n_running = 0;
+  std::uint32_t n_waiting = 0;
+  std::uint32_t n_pages = 0;
+  std::uint32_t n_pages_used = 0;
+  std::uint64_t n_steps = 0;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t new_tokens = 0;
+  std::uint64_t finished_end = 0;
+  std::uint64_t finished_length = 0;
+  std::uint64_t finished_cancelled = 0;
+  std::uint64_t finished_failed = 0;
+};
+
+class Engine {
+ public:
+  // model and pool outlive the engine and are used by its thread alone.
+  // Errors: kInvalidArgument (an option out of range), kUnavailable (no memory for the pages).
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(Model& model,
+                                                              const EngineOptions& options);
+  ~Engine();  // cancels what runs, emits every EndEvent, joins
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Errors: kInvalidArgument (naming the field), kContextOverflow (with n_prompt_tokens and n_ctx
+  // in the message), kUnavailable (queue full, stopping). On error the sink is never called.
+  [[nodiscard]] Result<SequenceId> submit(GenerateRequest request, EventSink sink);
+
+  // Takes effect before the next step. Unknown and finished ids are ignored.
+  void cancel(SequenceId id);
+
+  [[nodiscard]] EngineStats stats() const;
+  [[nodiscard]] std::uint32_t n_ctx() const;
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace jarip

@@ -1,0 +1,76 @@
+// A GGUF model file (versions 2 and 3), memory-mapped and validated whole before use. Immutable
+// after open(); readable from any thread. Spec: ggml's docs/gguf.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "base/result.h"
+#include "tensor/format.h"
+
+namespace jarip {
+
+// Numbers are those of the file format.
+enum class GgufType : std::uint32_t {
+  kU8 = 0, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64
+};
+
+// One metadata value. The bytes lie in the file.
+struct GgufValue {
+  std::string_view key;
+  GgufType type = GgufType::kU8;
+  GgufType element_type = GgufType::kU8;  // of an array; arrays of arrays are refused
+  std::uint64_t n_elements = 1;
+  std::uint64_t offset = 0;             // of the value in the file
+  std::span<const std::byte> bytes;     // the value, or the array's elements, as stored
+};
+
+struct GgufTensor {
+  std::string_view name;
+  Format format = Format::kF32;
+  std::uint32_t n_dims = 0;
+  std::uint64_t shape[4] = {1, 1, 1, 1};  // shape[0] is contiguous: a row of a matrix
+  std::uint64_t n_elements = 0;
+  std::span<const std::byte> data;
+};
+
+class GgufFile {
+ public:
+  // Errors name what is wrong, at which offset, in which key or tensor: kNotFound, kIo, kCorrupt,
+  // kUnsupported (a tensor format by name, a version by number).
+  [[nodiscard]] static Result<GgufFile> open(const std::filesystem::path& path);
+  // The same over bytes that outlive the result (tests, fuzzing).
+  [[nodiscard]] static Result<GgufFile> parse(std::span<const std::byte> bytes);
+
+  [[nodiscard]] std::uint32_t version() const { return version_; }
+  [[nodiscard]] std::span<const GgufValue> values() const { return values_; }
+  [[nodiscard]] std::span<const GgufTensor> tensors() const { return tensors_; }
+  [[nodiscard]] const GgufValue* find_value(std::string_view key) const;
+  [[nodiscard]] const GgufTensor* find_tensor(std::string_view name) const;
+
+  // Typed reads. The Result is an error when the key is absent (kCorrupt, naming it) or has another
+  // type; integers of any width and sign convert when the number fits.
+  [[nodiscard]] Result<std::uint64_t> read_uint(std::string_view key) const;
+  [[nodiscard]] Result<double> read_float(std::string_view key) const;
+  [[nodiscard]] Result<bool> read_bool(std::string_view key) const;
+  [[nodiscard]] Result<std::string_view> read_string(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<std::string_view>> read_strings(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<std::int64_t>> read_ints(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<float>> read_floats(std::string_view key) const;
+
+ private:
+  MappedFile file_;
+  std::uint32_t version_ = 0;
+  std::vector<GgufValue> values_;    // in file order
+  std::vector<GgufTensor> tensors_;  // in file order
+  std::vector<std::uint32_t> value_index_;   // sorted by key
+  std::vector<std::uint32_t> tensor_index_;  // sorted by name
+};
+
+}  // namespace jarip

@@ -1,0 +1,71 @@
+// The door to a loaded model's arithmetic: tokens and KV pages in, logits out. Owned by whoever
+// loaded it (the engine, a test); step() is called by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "model/config.h"
+#include "model/gguf.h"
+#include "model/tokenizer.h"
+
+namespace jarip {
+
+using PageId = std::uint32_t;
+
+// Tokens in one KV page, for every model and path.
+inline constexpr std::uint32_t kKvPageTokens = 32;
+
+// One sequence's part of a step.
+struct SequenceChunk {
+  std::span<const TokenId> tokens;  // consecutive tokens to feed; not empty, every id < n_vocab
+  std::uint32_t position = 0;       // of tokens[0]: the number of tokens already in the pages
+  std::span<const PageId> pages;    // pages[i] holds positions [32 i, 32 i + 32); covers all fed
+  std::uint32_t n_logits = 0;       // logits wanted: those after the last n_logits tokens fed
+};
+
+// The memory of KV pages: page p is bytes [p * page_bytes, (p + 1) * page_bytes). What a page
+// holds is the model's own affair.
+struct KvMemory {
+  std::byte* base = nullptr;  // 64-byte aligned
+  std::size_t page_bytes = 0;
+  std::uint32_t n_pages = 0;
+};
+
+enum class ComputePath : std::uint8_t {
+  kOptimized,  // repacked weights, int8 activations for quantized formats
+  kReference,  // weights as f32, scalar f32 arithmetic: slow, the truth for tests
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  [[nodiscard]] virtual const ModelConfig& config() const = 0;
+  [[nodiscard]] virtual std::size_t kv_page_bytes() const = 0;
+  // Bytes of weights and scratch held, KV pages not counted.
+  [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
+
+  // Feeds all chunks, writes their keys and values into their pages, and writes the wanted logits
+  // in order of chunks: logits is [sum of n_logits, n_vocab]. The result of a chunk depends on
+  // nothing but the tokens of its sequence (law L1). Each sequence appears at most once.
+  virtual void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
+                    std::span<float> logits) = 0;
+};
+
+struct LoadOptions {
+  ComputePath path = ComputePath::kOptimized;
+  // Called on the loading thread with the fraction done, 0 to 1; may be empty.
+  void (*on_progress)(void* context, float fraction) = nullptr;
+  void* progress_context = nullptr;
+};
+
+// Reads config and weights. Weights are copied (repacked), so the file may be closed afterwards.
+// Errors: kUnsupported (family or format, by name), kCorrupt (missing tensor, wrong shape).
+[[nodiscard]] Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool,
+                                                        const LoadOptions& options = {});
+
+}  // namespace jarip

@@ -1,0 +1,58 @@
+// Text to token ids and back, for the tokenizer that a model file describes. Immutable after
+// from_gguf(); usable from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/gguf.h"
+
+namespace jarip {
+
+using TokenId = std::uint32_t;
+
+// Whether control tokens written out in the text ("<|im_end|>") become those tokens. What a user
+// typed is always kAsText.
+enum class SpecialTokens : std::uint8_t { kAsText, kParse };
+
+class Tokenizer {
+ public:
+  // Errors: kUnsupported (model or pre-tokenizer, by name), kCorrupt (by key).
+  [[nodiscard]] static Result<Tokenizer> from_gguf(const GgufFile& file);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  // Any bytes, invalid UTF-8 included; no token is added at either end. decode(encode(x)) == x.
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
+                                            SpecialTokens special = SpecialTokens::kAsText) const;
+
+  // The bytes a token stands for; for a control token, its name ("<|im_end|>").
+  [[nodiscard]] std::string_view token_bytes(TokenId id) const;
+  // Bytes of all tokens, control tokens left out unless asked for.
+  [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool with_control = false) const;
+
+  [[nodiscard]] std::uint32_t n_vocab() const;
+  [[nodiscard]] bool is_control(TokenId id) const;
+  // The token of exactly this name, control tokens included.
+  [[nodiscard]] std::optional<TokenId> find_token(std::string_view name) const;
+
+  [[nodiscard]] std::optional<TokenId> bos() const;
+  [[nodiscard]] std::optional<TokenId> eos() const;
+  [[nodiscard]] bool add_bos() const;  // the file asks for BOS before plain text
+  // Tokens that end an answer: EOS, and the end-of-turn tokens that the vocabulary names.
+  [[nodiscard]] std::span<const TokenId> end_tokens() const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::unique_ptr<const State> state);
+  std::unique_ptr<const State> state_;
+};
+
+}  // namespace jarip
