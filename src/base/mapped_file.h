@@ -1,4 +1,5 @@
-// A file mapped read-only into memory. Owned by whoever opened it; readable from any thread.
+// A file mapped read-only into memory. Owned by whoever opened it; readable from any thread. The
+// file must not shrink while it is mapped: reading past its new end would end the process.
 #pragma once
 
 #include <cstddef>
