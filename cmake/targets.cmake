@@ -7,7 +7,7 @@ function(jarip_library name)
 endfunction()
 
 # jarip_test(x_test LINK lib …): builds x_test.cpp of this folder and registers it with ctest.
-# JARIP_TEST_DATA points tests at tests/data.
+# JARIP_TEST_DATA points tests at tests/data; "tests/support/…" holds what tests share.
 function(jarip_test name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   if(NOT JARIP_BUILD_TESTS)
@@ -15,6 +15,7 @@ function(jarip_test name)
   endif()
   add_executable(${name} ${name}.cpp)
   target_link_libraries(${name} PRIVATE jarip_flags ${ARG_LINK} GTest::gtest GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300
     ENVIRONMENT "JARIP_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data")
