@@ -1,0 +1,92 @@
+"""The table of test suites: what `make test` runs, in which order and what waits for what."""
+
+import pathlib
+from dataclasses import dataclass, field
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = "build/venv/bin/python"
+FUZZ_SECONDS = 10
+
+# The unit tests in which threads meet; ThreadSanitizer watches these.
+CONCURRENT_TESTS = ("thread_pool_test",)
+
+# Folders of tests/ whose tests measure time or count on a quiet machine.
+QUIET = {"browser", "wire"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    command: str          # run by bash in the root
+    needs: tuple = ()     # suites that must have passed
+    cores: int = 1        # that it keeps busy; 0 waits for the network or the disk
+    alone: bool = False   # runs while nothing else does
+    step: bool = False    # prepares something: counts as a test only when it fails
+    timeout_s: int = 900
+    environment: dict = field(default_factory=dict)
+
+
+def build(preset, targets=""):
+    return Suite(
+        name=f"build-{preset}",
+        command=f"set -o pipefail; cmake --preset {preset} && ninja -C build/{preset} {targets}",
+        needs=("node-packages",), cores=2, step=True, timeout_s=1800)
+
+
+def unit(preset, needs_model, only=""):
+    choice = f"-R '^({only})$'" if only else ""
+    return Suite(
+        name=f"unit-{preset}",
+        command=f"ctest --preset {preset} --no-tests=error -j2 {choice} "
+                f"--output-junit $JARIP_REPORTS/ctest.junit",
+        needs=(f"build-{preset}", *needs_model), cores=2)
+
+
+def python_folders():
+    """Every folder of tests/ that holds pytest files: none can be forgotten in a list."""
+    return sorted({path.parent.relative_to(ROOT / "tests").as_posix()
+                   for path in (ROOT / "tests").rglob("test_*.py")
+                   if "node_modules" not in path.parts})
+
+
+def pytest(folder):
+    return Suite(
+        name=folder.replace("/", "-"),
+        command=f"{PYTHON} -m pytest -q -p no:cacheprovider tests/{folder} "
+                f"--junit-xml=$JARIP_REPORTS/pytest.xml",
+        needs=("python-packages", "model", "build-release"), alone=folder in QUIET)
+
+
+def node_suites():
+    suites = []
+    if (ROOT / "web" / "package.json").is_file():
+        suites.append(Suite(
+            "web", "cd web && npm run --silent check && npm test --silent",
+            needs=("node-packages",)))
+    if (ROOT / "tests" / "browser" / "package.json").is_file():
+        suites.append(Suite(
+            "browser", "cd tests/browser && npm test --silent",
+            needs=("node-packages", "model", "build-release"), alone=True))
+    return suites
+
+
+def all_suites():
+    concurrent = " ".join(CONCURRENT_TESTS)
+    return [
+        Suite("model", "python3 tools/fetch_model.py", cores=0, step=True),
+        Suite("python-packages", "python3 tools/make_venv.py", cores=0, step=True),
+        Suite("node-packages", "python3 tools/install_node_packages.py", cores=0, step=True),
+        Suite("layers", "python3 tools/check_layers.py"),
+        Suite("docs", "python3 tools/check_docs.py"),
+        Suite("style", "tools/check_style.sh", needs=("python-packages",)),
+        build("release"),
+        unit("release", ("model",)),
+        build("asan"),
+        unit("asan", ("model",)),
+        Suite("fuzz", f"python3 tools/run_fuzzers.py --seconds {FUZZ_SECONDS}",
+              needs=("build-asan",), cores=2),
+        build("tsan", concurrent),
+        unit("tsan", ("model",), only="|".join(CONCURRENT_TESTS)),
+        *[pytest(folder) for folder in python_folders()],
+        *node_suites(),
+    ]
