@@ -1,0 +1,187 @@
+// Attention of one key-value head over pages, written once over the vector type V. Inside a range
+// of kAttentionRange positions: scores (one fma a dimension), softmax, values (one fma a position,
+// in ascending order). Ranges merge in ascending order. Include only through kernels_*.cpp.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "tensor/cpu/row_text.h"
+#include "tensor/kernels.h"
+
+namespace jarip {
+
+template <class V>
+struct Attention {
+  using F32 = typename V::F32;
+
+  const AttentionTask& task;
+  std::uint32_t n_queries = task.n_tokens * task.n_group;
+  std::uint32_t head_dim = task.head_dim;
+  // Scratch, for each query: scores (then weights) of the range, the range's and the merged
+  // outputs, the merged maximum and sum, and what brings the merged and the range's part to one
+  // maximum.
+  float* scores = task.scratch;  // [n_queries, kAttentionRange]
+  float* range_out = scores + std::size_t{kMaxAttentionQueries} * kAttentionRange;
+  float* merged = range_out + std::size_t{kMaxAttentionQueries} * head_dim;
+  float* maximums = merged + std::size_t{kMaxAttentionQueries} * head_dim;
+  float* sums = maximums + kMaxAttentionQueries;
+  float* old_factor = sums + kMaxAttentionQueries;
+  float* new_factor = old_factor + kMaxAttentionQueries;
+
+  [[nodiscard]] std::size_t query_offset(std::uint32_t query) const {
+    return query / task.n_group * task.query_stride + std::size_t{query % task.n_group} * head_dim;
+  }
+  [[nodiscard]] const std::uint16_t* page(std::uint32_t position) const {
+    return reinterpret_cast<const std::uint16_t*>(task.pages[position / kPageLanes] +
+                                                  task.page_offset);
+  }
+
+  // Scores of kCount queries from `query` on against one page of keys.
+  template <int kCount>
+  void score_page(std::uint32_t query, const std::uint16_t* keys, std::uint32_t column) const {
+    const float* queries[kCount];
+    F32 first[kCount];
+    F32 second[kCount];
+    for (int i = 0; i < kCount; ++i) {
+      queries[i] = task.queries + query_offset(query + i);
+      first[i] = V::set1(0.0F);
+      second[i] = V::set1(0.0F);
+    }
+    for (std::uint32_t d = 0; d < head_dim; ++d) {
+      const F32 key_first = V::load_f16(keys + std::size_t{d} * kPageLanes);
+      const F32 key_second = V::load_f16(keys + std::size_t{d} * kPageLanes + 16);
+      for (int i = 0; i < kCount; ++i) {
+        const F32 x = V::set1(queries[i][d]);
+        first[i] = V::fma(x, key_first, first[i]);
+        second[i] = V::fma(x, key_second, second[i]);
+      }
+    }
+    for (int i = 0; i < kCount; ++i) {
+      float* row = scores + std::size_t{query + i} * kAttentionRange + column;
+      V::store(row, first[i]);
+      V::store(row + 16, second[i]);
+    }
+  }
+
+  // Scores to weights in place over n_keys columns, of which query sees the first n_seen. Returns
+  // maximum and sum.
+  struct Softmax {
+    float maximum;
+    float sum;
+  };
+  Softmax softmax(float* row, std::uint32_t n_keys, std::uint32_t n_seen) const {
+    const float unseen = -std::numeric_limits<float>::infinity();
+    F32 largest = V::set1(unseen);
+    for (std::uint32_t i = 0; i < n_keys; i += 16) {
+      const F32 seen =
+          V::keep_first(V::load(row + i), static_cast<int>(n_seen) - static_cast<int>(i), unseen);
+      V::store(row + i, seen);
+      largest = V::max(largest, seen);
+    }
+    const float maximum = V::reduce_max(largest);
+    F32 sum = V::set1(0.0F);
+    for (std::uint32_t i = 0; i < n_keys; i += 16) {
+      const F32 weight = exp_lanes<V>(V::add(V::load(row + i), V::set1(-maximum)));
+      V::store(row + i, weight);
+      sum = V::add(sum, weight);
+    }
+    return {maximum, V::reduce_add(sum)};
+  }
+
+  // Weighted values of kCount queries over n_keys positions, 32 dimensions from `dim` on (16 when
+  // kWide is 1).
+  template <int kCount, int kWide>
+  void sum_values(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys,
+                  std::uint32_t dim) const {
+    F32 out[kCount][kWide];
+    for (auto& row : out) {
+      for (auto& lanes : row) lanes = V::set1(0.0F);
+    }
+    for (std::uint32_t k = 0; k < n_keys; ++k) {
+      const std::uint16_t* value = page(begin + k) + std::size_t{head_dim} * kPageLanes +
+                                   std::size_t{k % kPageLanes} * head_dim + dim;
+      F32 lanes[kWide];
+      for (int w = 0; w < kWide; ++w) lanes[w] = V::load_f16(value + w * 16);
+      for (int i = 0; i < kCount; ++i) {
+        const F32 weight = V::set1(scores[std::size_t{query + i} * kAttentionRange + k]);
+        for (int w = 0; w < kWide; ++w) out[i][w] = V::fma(weight, lanes[w], out[i][w]);
+      }
+    }
+    for (int i = 0; i < kCount; ++i) {
+      for (int w = 0; w < kWide; ++w) {
+        V::store(range_out + std::size_t{query + i} * head_dim + dim + w * 16, out[i][w]);
+      }
+    }
+  }
+
+  template <int kCount>
+  void attend_queries(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
+    for (std::uint32_t k = 0; k < n_keys; k += kPageLanes) {
+      score_page<kCount>(query, page(begin + k), k);
+    }
+    for (std::uint32_t i = query; i < query + kCount; ++i) merge_weights(i, begin, n_keys);
+    std::uint32_t dim = 0;
+    for (; dim + 32 <= head_dim; dim += 32) sum_values<kCount, 2>(query, begin, n_keys, dim);
+    if (dim < head_dim) sum_values<kCount, 1>(query, begin, n_keys, dim);
+  }
+
+  // Softmax of the range, then the factors with which merge_range joins it to what came before.
+  void merge_weights(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
+    const std::uint32_t n_seen = task.position + query / task.n_group + 1 - begin;
+    const Softmax range = softmax(scores + std::size_t{query} * kAttentionRange, n_keys, n_seen);
+    const float maximum = maximums[query] > range.maximum ? maximums[query] : range.maximum;
+    float factors[16] = {maximums[query] - maximum, range.maximum - maximum};
+    V::store(factors, exp_lanes<V>(V::load(factors)));
+    maximums[query] = maximum;
+    sums[query] = std::fma(range.sum, factors[1], sums[query] * factors[0]);
+    old_factor[query] = factors[0];
+    new_factor[query] = factors[1];
+  }
+
+  void merge_range() const {
+    for (std::uint32_t query = 0; query < n_queries; ++query) {
+      const F32 before = V::set1(old_factor[query]);
+      const F32 now = V::set1(new_factor[query]);
+      for (std::uint32_t d = 0; d < head_dim; d += 16) {
+        float* to = merged + std::size_t{query} * head_dim + d;
+        const F32 added = V::load(range_out + std::size_t{query} * head_dim + d);
+        V::store(to, V::fma(added, now, V::mul(V::load(to), before)));
+      }
+    }
+  }
+
+  void run() const {
+    for (std::uint32_t query = 0; query < n_queries; ++query) {
+      maximums[query] = -std::numeric_limits<float>::infinity();
+      sums[query] = 0.0F;
+      for (std::uint32_t d = 0; d < head_dim; ++d) merged[std::size_t{query} * head_dim + d] = 0;
+    }
+    const std::uint32_t n_positions = task.position + task.n_tokens;
+    for (std::uint32_t begin = 0; begin < n_positions; begin += kAttentionRange) {
+      const std::uint32_t left = n_positions - begin;
+      const std::uint32_t n_keys = left < kAttentionRange ? left : kAttentionRange;
+      std::uint32_t query = 0;
+      for (; query + 6 <= n_queries; query += 6) attend_queries<6>(query, begin, n_keys);
+      for (; query + 3 <= n_queries; query += 3) attend_queries<3>(query, begin, n_keys);
+      for (; query < n_queries; ++query) attend_queries<1>(query, begin, n_keys);
+      merge_range();
+    }
+    for (std::uint32_t query = 0; query < n_queries; ++query) {
+      const F32 sum = V::set1(sums[query]);
+      for (std::uint32_t d = 0; d < head_dim; d += 16) {
+        V::store(task.out + query_offset(query) + d,
+                 V::div(V::load(merged + std::size_t{query} * head_dim + d), sum));
+      }
+    }
+  }
+};
+
+template <class V>
+void attend(const AttentionTask& task) {
+  Attention<V>{task}.run();
+}
+
+}  // namespace jarip

@@ -1,0 +1,17 @@
+// The kernel table of a vector type V. Include only through kernels_*.cpp.
+#pragma once
+
+#include "tensor/cpu/attention_text.h"
+#include "tensor/cpu/matmul_text.h"
+#include "tensor/cpu/row_text.h"
+#include "tensor/kernels.h"
+
+namespace jarip {
+
+template <class V>
+constexpr Kernels make_kernels() {
+  return {V::kName,    quantize_row<V>, matmul<V>,      rms_norm<V>,
+          silu_mul<V>, store_key<V>,    store_value<V>, attend<V>};
+}
+
+}  // namespace jarip

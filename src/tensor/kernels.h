@@ -1,0 +1,94 @@
+// The arithmetic of a step, one table of functions for each instruction set. All tables give the
+// same bytes: the order of every float sum is part of each function's definition. Functions are
+// called by pool workers on disjoint ranges and keep no state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "tensor/activations.h"
+#include "tensor/packed_matrix.h"
+
+namespace jarip {
+
+// Positions in one attention range: softmax is exact inside a range, ranges merge in ascending
+// order. Fixed for ever: it is part of what an answer's bytes are.
+inline constexpr std::uint32_t kAttentionRange = 256;
+// Tokens in one KV page: the lanes of a page's keys.
+inline constexpr std::uint32_t kPageLanes = 32;
+
+// What a matrix product reads: `rows` for float formats, `quantized` for the others.
+struct MatmulInput {
+  const float* rows = nullptr;  // [n, n_cols]
+  const QuantizedRows* quantized = nullptr;
+};
+
+enum class Epilogue : std::uint8_t { kStore, kAdd };
+
+struct MatmulRange {
+  std::uint32_t row_begin, row_end;    // rows of activations
+  std::uint32_t tile_begin, tile_end;  // tiles of 16 outputs
+};
+
+// One key-value head of one sequence, seen by a run of its queries.
+struct AttentionTask {
+  const float* queries;      // [n_tokens, query_stride]: n_group heads of head_dim each, scaled
+  float* out;                // the same shape and stride
+  std::size_t query_stride;  // floats from one token's queries to the next's
+  std::uint32_t n_tokens;    // all within one attention range
+  std::uint32_t n_group;     // query heads that share this key-value head
+  std::uint32_t head_dim;    // a multiple of 16, at most 256
+  std::uint32_t position;    // of the first token; token t sees positions 0 to position + t
+  std::byte* const* pages;   // of the sequence; at page_offset in each lie this head's
+  std::size_t page_offset;   // keys [head_dim, 32] f16, then its values [32, head_dim] f16
+  float* scratch;            // attention_scratch_floats()
+};
+
+// Query vectors (tokens times group) that one AttentionTask may hold.
+inline constexpr std::uint32_t kMaxAttentionQueries = 48;
+
+constexpr std::size_t attention_scratch_floats(std::uint32_t head_dim) {
+  return std::size_t{kMaxAttentionQueries} * (kAttentionRange + 2 * head_dim + 4);
+}
+
+struct Kernels {
+  std::string_view name;
+
+  // Rows of x [n, n_cols], n_cols a multiple of 32, into out. Scale: largest magnitude / 127.
+  void (*quantize_row)(const float* x, std::uint32_t n_cols, std::int8_t* values,
+                       ActivationBlock* blocks);
+
+  // out[row, i] (+)= sum over inputs in ascending blocks; out_stride in floats. Quantized formats:
+  // one fma of (integer sum) * (weight scale * activation scale) a block (two for Q6_K's halves),
+  // then for formats with minimums one of minimum * scaled_sum. Floats: one fma an input.
+  void (*matmul)(const PackedMatrix& weights, const MatmulInput& in, const MatmulRange& range,
+                 float* out, std::size_t out_stride, Epilogue epilogue);
+
+  // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; n a multiple of 16. The sum runs in 16
+  // lanes, joined by a fixed tree.
+  void (*rms_norm)(const float* x, const float* weight, std::uint32_t n, float eps, float* out);
+
+  // out[i] = silu(gate[i]) * up[i]; n a multiple of 16; out may be gate.
+  void (*silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
+
+  // Keys or values of one token into slot `slot` of a page, as f16, values past its range clamped.
+  void (*store_key)(const float* key, std::uint32_t head_dim, std::uint32_t slot, std::byte* page);
+  void (*store_value)(const float* value, std::uint32_t head_dim, std::uint32_t slot,
+                      std::byte* page);
+
+  void (*attend)(const AttentionTask& task);
+};
+
+const Kernels& scalar_kernels();
+
+// Every table that this machine can run, best first; the last is always "scalar".
+std::span<const Kernels* const> available_kernels();
+
+// The best table, or the one that JARIP_CPU names. Errors: kInvalidArgument for a name that isn't
+// one of available_kernels().
+[[nodiscard]] Result<const Kernels*> select_kernels();
+
+}  // namespace jarip

@@ -1,0 +1,300 @@
+#include "tensor/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "tensor/dequantize.h"
+#include "tensor/half.h"
+
+namespace jarip {
+namespace {
+
+constexpr Format kEveryFormat[] = {Format::kF32,  Format::kF16,  Format::kBF16, Format::kQ8_0,
+                                   Format::kQ4_0, Format::kQ4_1, Format::kQ4_K, Format::kQ6_K};
+
+std::vector<float> random_floats(std::size_t n, std::uint32_t seed, float spread = 1.0F) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0.0F, spread);
+  std::vector<float> out(n);
+  for (float& x : out) x = normal(generator);
+  return out;
+}
+
+// Random weights as a file would hold them: any bits where any bits are valid, f16 scales small.
+std::vector<std::byte> random_weights(Format format, std::uint32_t n_rows, std::uint32_t n_cols,
+                                      std::uint32_t seed) {
+  std::mt19937 generator(seed);
+  const std::size_t n_bytes = n_rows * row_bytes(format, n_cols);
+  std::vector<std::byte> bytes(n_bytes);
+  if (is_float(format)) {
+    const auto floats = random_floats(std::size_t{n_rows} * n_cols, seed, 0.1F);
+    for (std::size_t i = 0; i < floats.size(); ++i) {
+      const std::uint32_t bits = std::bit_cast<std::uint32_t>(floats[i]);
+      const auto half =
+          format == Format::kF16 ? f32_to_f16(floats[i]) : static_cast<std::uint16_t>(bits >> 16U);
+      if (format == Format::kF32) {
+        std::memcpy(bytes.data() + i * 4, &bits, 4);
+      } else {
+        std::memcpy(bytes.data() + i * 2, &half, 2);
+      }
+    }
+    return bytes;
+  }
+  for (auto& byte : bytes) byte = static_cast<std::byte>(generator());
+  const std::uint32_t block = format_row(format).block_bytes;
+  std::uniform_real_distribution<float> scale(-0.02F, 0.02F);
+  for (std::size_t at = 0; at < n_bytes; at += block) {
+    const std::size_t first = format == Format::kQ6_K ? 208 : 0;
+    const bool two = format == Format::kQ4_1 || format == Format::kQ4_K;
+    for (std::size_t i = 0; i < (two ? 2U : 1U); ++i) {
+      const std::uint16_t half = f32_to_f16(scale(generator));
+      std::memcpy(bytes.data() + at + first + i * 2, &half, 2);
+    }
+  }
+  return bytes;
+}
+
+PackedMatrix pack(Format format, const std::vector<std::byte>& bytes, std::uint32_t n_rows,
+                  std::uint32_t n_cols) {
+  ThreadPool pool(1);
+  auto packed = PackedMatrix::pack(format, bytes, n_rows, n_cols, pool);
+  EXPECT_TRUE(packed.has_value());
+  return std::move(*packed);
+}
+
+QuantizedRows quantize(const Kernels& kernels, const std::vector<float>& x, std::uint32_t n_cols) {
+  QuantizedRows rows;
+  rows.resize(x.size() / n_cols, n_cols);
+  for (std::size_t row = 0; row < x.size() / n_cols; ++row) {
+    kernels.quantize_row(x.data() + row * n_cols, n_cols, rows.values.data() + row * n_cols,
+                         rows.blocks.data() + row * (n_cols / 32));
+  }
+  return rows;
+}
+
+std::vector<float> multiply(const Kernels& kernels, const PackedMatrix& weights,
+                            const std::vector<float>& x, Epilogue epilogue = Epilogue::kStore) {
+  const auto n_rows = static_cast<std::uint32_t>(x.size() / weights.n_cols());
+  const QuantizedRows quantized = quantize(kernels, x, weights.n_cols());
+  std::vector<float> out(std::size_t{n_rows} * weights.n_rows(), 1.0F);
+  kernels.matmul(weights, {x.data(), &quantized}, {0, n_rows, 0, weights.n_tiles()}, out.data(),
+                 weights.n_rows(), epilogue);
+  return out;
+}
+
+class EveryKernelTable : public testing::TestWithParam<const Kernels*> {};
+
+TEST_P(EveryKernelTable, QuantizesAsScalarDoesToTheByte) {
+  const auto x = random_floats(4096, 1, 3.0F);
+  std::vector<float> with_odd_values = x;
+  with_odd_values[5] = 0x1p-120F;
+  for (int i = 64; i < 96; ++i) with_odd_values[i] = 0;
+  for (int i = 96; i < 128; ++i) with_odd_values[i] = 0x1p-110F;
+  with_odd_values[200] = INFINITY;
+  with_odd_values[300] = NAN;
+  for (const auto& input : {x, with_odd_values}) {
+    const QuantizedRows expected = quantize(scalar_kernels(), input, 1024);
+    const QuantizedRows actual = quantize(*GetParam(), input, 1024);
+    EXPECT_EQ(expected.values, actual.values);
+    for (std::size_t i = 0; i < expected.blocks.size(); ++i) {
+      const ActivationBlock& want = expected.blocks[i];
+      const ActivationBlock& got = actual.blocks[i];
+      EXPECT_EQ(want.neg_sum_low, got.neg_sum_low);
+      EXPECT_EQ(want.neg_sum_high, got.neg_sum_high);
+      if (std::isnan(want.scale)) {
+        EXPECT_TRUE(std::isnan(got.scale));
+      } else {
+        EXPECT_EQ(want.scale, got.scale);
+      }
+    }
+  }
+}
+
+TEST_P(EveryKernelTable, MultipliesEveryFormatAsScalarDoesToTheByte) {
+  for (const Format format : kEveryFormat) {
+    const std::uint32_t n_cols = 512;
+    for (const std::uint32_t n_out : {1U, 16U, 40U, 96U}) {
+      const auto bytes = random_weights(format, n_out, n_cols, 7 + n_out);
+      const PackedMatrix weights = pack(format, bytes, n_out, n_cols);
+      for (const std::uint32_t n : {1U, 2U, 3U, 8U, 13U}) {
+        const auto x = random_floats(std::size_t{n} * n_cols, n);
+        EXPECT_EQ(multiply(scalar_kernels(), weights, x), multiply(*GetParam(), weights, x))
+            << format_row(format).name << " n=" << n << " n_out=" << n_out;
+        EXPECT_EQ(multiply(scalar_kernels(), weights, x, Epilogue::kAdd),
+                  multiply(*GetParam(), weights, x, Epilogue::kAdd));
+      }
+    }
+  }
+}
+
+TEST_P(EveryKernelTable, BatchAndTileSplitNeverChangeARow) {
+  for (const Format format : kEveryFormat) {
+    const std::uint32_t n_cols = 256;
+    const std::uint32_t n_out = 80;
+    const PackedMatrix weights =
+        pack(format, random_weights(format, n_out, n_cols, 3), n_out, n_cols);
+    const auto x = random_floats(std::size_t{19} * n_cols, 4);
+    const auto together = multiply(*GetParam(), weights, x);
+    for (std::uint32_t row = 0; row < 19; ++row) {
+      const std::vector<float> alone_x(x.begin() + row * n_cols, x.begin() + (row + 1) * n_cols);
+      const auto alone = multiply(*GetParam(), weights, alone_x);
+      EXPECT_EQ(0, std::memcmp(alone.data(), together.data() + row * n_out, n_out * 4))
+          << format_row(format).name << " row " << row;
+    }
+    const QuantizedRows quantized = quantize(*GetParam(), x, n_cols);
+    std::vector<float> split(std::size_t{19} * n_out);
+    for (const auto [begin, end] : {std::pair{0U, 1U}, {1U, 4U}, {4U, 5U}}) {
+      GetParam()->matmul(weights, {x.data(), &quantized}, {0, 19, begin, end}, split.data(), n_out,
+                         Epilogue::kStore);
+    }
+    EXPECT_EQ(split, together);
+  }
+}
+
+TEST_P(EveryKernelTable, ProductsAreCloseToDequantizedArithmetic) {
+  for (const Format format : kEveryFormat) {
+    const std::uint32_t n_cols = 1024;
+    const std::uint32_t n_out = 48;
+    const auto bytes = random_weights(format, n_out, n_cols, 11);
+    const PackedMatrix weights = pack(format, bytes, n_out, n_cols);
+    const auto x = random_floats(n_cols, 12);
+    const auto actual = multiply(*GetParam(), weights, x);
+    double error = 0;
+    double size = 0;
+    std::vector<float> row(n_cols);
+    for (std::uint32_t i = 0; i < n_out; ++i) {
+      dequantize_row(format, std::span(bytes).subspan(i * row_bytes(format, n_cols)), row);
+      double expected = 0;
+      for (std::uint32_t k = 0; k < n_cols; ++k) expected += double{row[k]} * double{x[k]};
+      error += (expected - actual[i]) * (expected - actual[i]);
+      size += expected * expected;
+    }
+    // int8 activations carry about 0.5 % of noise; floats none to speak of.
+    EXPECT_LT(std::sqrt(error / size), is_float(format) ? 1e-5 : 1e-2) << format_row(format).name;
+  }
+}
+
+TEST_P(EveryKernelTable, NormAndActivationAsScalarToTheByte) {
+  const auto x = random_floats(576, 21, 4.0F);
+  const auto y = random_floats(576, 22);
+  std::vector<float> expected(576);
+  std::vector<float> actual(576);
+  scalar_kernels().rms_norm(x.data(), y.data(), 576, 1e-5F, expected.data());
+  GetParam()->rms_norm(x.data(), y.data(), 576, 1e-5F, actual.data());
+  EXPECT_EQ(expected, actual);
+  double mean = 0;
+  for (const float value : x) mean += double{value} * value / 576;
+  EXPECT_NEAR(actual[100], x[100] / std::sqrt(mean + 1e-5) * y[100], 1e-5);
+
+  std::vector<float> wide = x;
+  wide[0] = -1000;
+  wide[1] = 1000;
+  wide[2] = -87.5F;
+  scalar_kernels().silu_mul(wide.data(), y.data(), 576, expected.data());
+  GetParam()->silu_mul(wide.data(), y.data(), 576, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (int i = 0; i < 576; ++i) {
+    const double exact = wide[i] / (1 + std::exp(-double{wide[i]})) * y[i];
+    EXPECT_NEAR(actual[i], exact, 1e-6 * std::max(1.0, std::fabs(exact)));
+  }
+}
+
+// Keys, values and queries of one head over a number of positions, in pages out of order.
+struct AttentionCase {
+  AttentionCase(std::uint32_t n_positions_, std::uint32_t head_dim_, std::uint32_t n_group_)
+      : n_positions(n_positions_), head_dim(head_dim_), n_group(n_group_) {
+    const std::size_t n_pages = (n_positions + 31) / 32;
+    page_bytes = std::size_t{head_dim} * 32 * 2 * 2 + 128;
+    memory.assign(n_pages * page_bytes, std::byte{0xFF});  // NaN wherever nothing is written
+    for (std::size_t i = 0; i < n_pages; ++i) {
+      pages.push_back(memory.data() + (n_pages - 1 - i) * page_bytes);
+    }
+    keys = random_floats(std::size_t{n_positions} * head_dim, 31);
+    values = random_floats(std::size_t{n_positions} * head_dim, 32);
+    queries = random_floats(std::size_t{n_positions} * n_group * head_dim, 33, 0.2F);
+  }
+
+  std::vector<float> run(const Kernels& kernels, std::uint32_t chunk) {
+    std::vector<float> out(queries.size());
+    std::vector<float> scratch(attention_scratch_floats(head_dim));
+    const std::size_t stride = std::size_t{n_group} * head_dim;
+    for (std::uint32_t at = 0; at < n_positions;) {
+      std::uint32_t n = std::min({chunk, n_positions - at, kAttentionRange - at % kAttentionRange});
+      for (std::uint32_t t = at; t < at + n; ++t) {
+        std::byte* page = pages[t / 32] + 64;
+        kernels.store_key(keys.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
+        kernels.store_value(values.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
+      }
+      kernels.attend({queries.data() + at * stride, out.data() + at * stride, stride, n, n_group,
+                      head_dim, at, pages.data(), 64, scratch.data()});
+      at += n;
+    }
+    return out;
+  }
+
+  // Plain softmax attention in double, over the f16 values that a page holds.
+  double expected(std::uint32_t token, std::uint32_t group, std::uint32_t dim) const {
+    const float* query = queries.data() + (std::size_t{token} * n_group + group) * head_dim;
+    std::vector<double> weights;
+    double sum = 0;
+    double out = 0;
+    for (std::uint32_t k = 0; k <= token; ++k) {
+      double score = 0;
+      for (std::uint32_t d = 0; d < head_dim; ++d) {
+        score += double{query[d]} * f16_to_f32(f32_to_f16(keys[std::size_t{k} * head_dim + d]));
+      }
+      const double weight = std::exp(score);
+      sum += weight;
+      out += weight * f16_to_f32(f32_to_f16(values[std::size_t{k} * head_dim + dim]));
+    }
+    return out / sum;
+  }
+
+  std::uint32_t n_positions;
+  std::uint32_t head_dim;
+  std::uint32_t n_group;
+  std::size_t page_bytes = 0;
+  std::vector<std::byte> memory;
+  std::vector<std::byte*> pages;
+  std::vector<float> keys, values, queries;
+};
+
+TEST_P(EveryKernelTable, AttentionIsRightAndChunksNeverChangeIt) {
+  for (const auto& [n, head_dim, group] :
+       {std::tuple{1U, 64U, 3U}, {33U, 16U, 1U}, {300U, 64U, 3U}, {530U, 80U, 4U}}) {
+    AttentionCase scene(n, head_dim, group);
+    const auto expected = scene.run(scalar_kernels(), 1);
+    for (const std::uint32_t chunk : {1U, 5U, 48U / group}) {
+      AttentionCase again(n, head_dim, group);
+      EXPECT_EQ(expected, again.run(*GetParam(), chunk)) << n << " chunk " << chunk;
+    }
+    for (const std::uint32_t token : {0U, n / 2, n - 1}) {
+      for (const std::uint32_t dim : {0U, head_dim - 1}) {
+        const std::size_t at = (std::size_t{token} * group + group - 1) * head_dim + dim;
+        EXPECT_NEAR(expected[at], scene.expected(token, group - 1, dim), 2e-6);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, EveryKernelTable,
+                         testing::ValuesIn(available_kernels().begin(), available_kernels().end()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+TEST(Kernels, ForcedTableIsUsedAndAnUnknownOneRefused) {
+  setenv("JARIP_CPU", "scalar", 1);
+  EXPECT_EQ((*select_kernels())->name, "scalar");
+  setenv("JARIP_CPU", "mmx", 1);
+  const auto refused = select_kernels();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message.find("scalar"), std::string::npos);
+  unsetenv("JARIP_CPU");
+  EXPECT_EQ(*select_kernels(), available_kernels().front());
+}
+
+}  // namespace
+}  // namespace jarip
