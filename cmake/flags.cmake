@@ -11,6 +11,12 @@ if(JARIP_SANITIZE)
   add_link_options(-fsanitize=${JARIP_SANITIZE})
 endif()
 
+# Fuzz targets are blind unless the libraries under them count what they cover.
+if(JARIP_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(LLD ld.lld-19)
 if(LLD)
   add_link_options(-fuse-ld=lld-19)
