@@ -1,0 +1,81 @@
+#include "base/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <thread>
+#include <vector>
+
+namespace jarip {
+namespace {
+
+TEST(Metrics, RenderAsPrometheusText) {
+  MetricsRegistry registry;
+  registry.counter("t_requests_total", "Requests.", {{"reason", "stop"}}).add(3);
+  registry.counter("t_requests_total", "Requests.", {{"reason", "length"}}).add();
+  registry.gauge("t_running", "Running now.").set(0.25);
+  const double bounds[] = {0.1, 1.0};
+  Histogram& seconds = registry.histogram("t_seconds", "Time.", bounds);
+  seconds.observe(0.1);
+  seconds.observe(0.5, 2);
+  seconds.observe(7);
+  EXPECT_EQ(registry.render(),
+            "# HELP t_requests_total Requests.\n"
+            "# TYPE t_requests_total counter\n"
+            "t_requests_total{reason=\"stop\"} 3\n"
+            "t_requests_total{reason=\"length\"} 1\n"
+            "# HELP t_running Running now.\n"
+            "# TYPE t_running gauge\n"
+            "t_running 0.25\n"
+            "# HELP t_seconds Time.\n"
+            "# TYPE t_seconds histogram\n"
+            "t_seconds_bucket{le=\"0.1\"} 1\n"
+            "t_seconds_bucket{le=\"1\"} 3\n"
+            "t_seconds_bucket{le=\"+Inf\"} 4\n"
+            "t_seconds_sum 8.1\n"
+            "t_seconds_count 4\n");
+}
+
+TEST(Metrics, EscapeLabelsAndHelp) {
+  MetricsRegistry registry;
+  registry.counter("t", "a\\b\n\"c\"", {{"model", "x\"y\\z\nw"}});
+  EXPECT_EQ(registry.render(),
+            "# HELP t a\\\\b\\n\"c\"\n# TYPE t counter\nt{model=\"x\\\"y\\\\z\\nw\"} 0\n");
+}
+
+TEST(Metrics, GaugesThatAreNotFiniteKeepTheFormat) {
+  MetricsRegistry registry;
+  registry.gauge("t", "T.").set(std::numeric_limits<double>::infinity());
+  EXPECT_NE(registry.render().find("\nt +Inf\n"), std::string::npos);
+}
+
+TEST(Metrics, CountEveryTickOfEveryThread) {
+  MetricsRegistry registry;
+  Counter& counter = registry.counter("t", "T.");
+  const double bounds[] = {1.0};
+  Histogram& histogram = registry.histogram("h", "H.", bounds);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int n = 0; n < 1000; ++n) {
+          counter.add();
+          histogram.observe(0.5);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(counter.value(), 4000U);
+  EXPECT_EQ(histogram.bucket(0), 4000U);
+  EXPECT_EQ(histogram.sum(), 2000.0);
+}
+
+TEST(Metrics, AFollowedCounterNeverGoesDown) {
+  Counter counter;
+  counter.raise_to(5);
+  counter.raise_to(3);
+  EXPECT_EQ(counter.value(), 5U);
+}
+
+}  // namespace
+}  // namespace jarip
