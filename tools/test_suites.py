@@ -8,7 +8,7 @@ PYTHON = "build/venv/bin/python"
 FUZZ_SECONDS = 10
 
 # The unit tests in which threads meet; ThreadSanitizer watches these.
-CONCURRENT_TESTS = ("thread_pool_test",)
+CONCURRENT_TESTS = ("metrics_test", "server_test", "thread_pool_test")
 
 # Folders of tests/ whose tests measure time or count on a quiet machine.
 QUIET = {"browser", "wire"}

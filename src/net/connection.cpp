@@ -1,0 +1,362 @@
+#include "net/connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <ctime>
+#include <utility>
+
+#include "net/http_writer.h"
+
+namespace jarip {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using namespace asio::experimental::awaitable_operators;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 16U << 10U;
+constexpr std::size_t kMaxLingerBytes = 256U << 10U;
+
+// There is nobody left to tell; close.
+constexpr int kJustClose = 0;
+
+std::string peer_of(const tcp::socket& socket) {
+  error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return {};
+  return fmt::format("{}:{}", peer.address().to_string(), peer.port());
+}
+
+}  // namespace
+
+Connection::Connection(tcp::socket socket, Server& server)
+    : server_(server),
+      options_(server.options_),
+      socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      position_(server.connections_.insert(server.connections_.end(), this)),
+      peer_(peer_of(socket_)) {
+  // Waiting is asynchronous, reading and writing never block. Small pieces of an answer go out
+  // without waiting for the acknowledgement of earlier ones.
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ignored);
+}
+
+Connection::~Connection() {
+  hold_body_bytes(0);
+  server_.connections_.erase(position_);
+  server_.connection_ended();
+}
+
+asio::awaitable<void> Connection::run() {
+  bool keep_open = true;
+  while (keep_open && !server_.draining_) {
+    phase_ = Phase::kIdle;
+    auto read = co_await read_request();
+    if (!read && read.error().status == kJustClose) co_return;
+    progress_ = Progress::kNothing;
+    if (!read) {
+      keep_alive_ = false;
+      static_cast<void>(co_await send(server_.handler_.render_refusal(read.error())));
+    } else {
+      phase_ = Phase::kAnswering;
+      is_watching_ = true;
+      co_await (run_handler() && watch_client());
+    }
+    hold_body_bytes(0);
+    keep_open = keep_alive_ && !gone_ && progress_ == Progress::kDone;
+  }
+  co_await close_gently();
+}
+
+void Connection::close_when_idle() {
+  if (phase_ == Phase::kIdle) close_now();
+}
+
+void Connection::close_now() {
+  error_code ignored;
+  socket_.close(ignored);
+  mark_gone();
+}
+
+// --- reading ---
+
+asio::awaitable<std::expected<void, Refusal>> Connection::read_request() {
+  request_ = Request{};
+  request_.peer = peer_;
+  is_http_1_0_ = false;
+  auto head = co_await read_head();
+  if (!head) co_return std::unexpected(std::move(head).error());
+  ++n_requests_;
+  is_http_1_0_ = head->is_http_1_0;
+  keep_alive_ = head->keep_alive && n_requests_ < options_.max_requests_per_connection;
+  request_.method = std::move(head->method);
+  request_.path = std::move(head->path);
+  request_.query = std::move(head->query);
+  request_.headers = std::move(head->headers);
+  if (auto checked = check_head(*head); !checked) {
+    co_return std::unexpected(std::move(checked).error());
+  }
+  co_return co_await read_body(*head);
+}
+
+asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_head() {
+  if (input_.empty() && !co_await read_more(Clock::now() + options_.idle_timeout)) {
+    co_return std::unexpected(Refusal{kJustClose, {}});
+  }
+  phase_ = Phase::kReading;
+  const auto deadline = Clock::now() + options_.head_timeout;
+  std::size_t looked_at = 0;
+  bool may_skip_line = true;  // some clients end a body with a line end too many
+  while (true) {
+    if (may_skip_line && input_.starts_with("\r\n")) {
+      input_.erase(0, 2);
+      looked_at = 0;
+      may_skip_line = false;
+    }
+    auto end = find_head_end(input_, looked_at);
+    if (!end) co_return std::unexpected(std::move(end).error());
+    if (end->value_or(input_.size()) > options_.max_head_bytes) {
+      co_return std::unexpected(Refusal{431, "The request head is longer than the limit."});
+    }
+    if (*end) {
+      auto head =
+          parse_request_head(std::string_view(input_).substr(0, **end), options_.max_header_fields);
+      input_.erase(0, **end);
+      co_return head;
+    }
+    looked_at = input_.size();
+    if (!co_await read_more(deadline)) co_return std::unexpected(no_more_bytes());
+  }
+}
+
+std::expected<void, Refusal> Connection::check_head(const RequestHead& head) {
+  if (!is_host_allowed(options_.origins, head.host)) {
+    return std::unexpected(
+        Refusal{403, "This server isn't known by that Host name; --allow-host adds one."});
+  }
+  auto origin = check_origin(options_.origins, head.host, request_.find_header("origin"));
+  if (!origin) return std::unexpected(std::move(origin).error());
+  request_.allowed_origin = *std::move(origin);
+  if (head.content_length.value_or(0) > options_.max_body_bytes) {
+    return std::unexpected(
+        Refusal{413, fmt::format("The body has {} bytes; the limit is {}.", *head.content_length,
+                                 options_.max_body_bytes)});
+  }
+  return {};
+}
+
+asio::awaitable<std::expected<void, Refusal>> Connection::read_body(const RequestHead& head) {
+  if (!head.is_chunked && head.content_length.value_or(0) == 0)
+    co_return std::expected<void, Refusal>();
+  if (head.expects_continue && input_.empty() &&
+      !co_await write_all("HTTP/1.1 100 Continue\r\n\r\n")) {
+    co_return std::unexpected(Refusal{kJustClose, {}});
+  }
+  const auto deadline = Clock::now() + options_.body_timeout;
+  ChunkedDecoder decoder;
+  while (true) {
+    const auto is_whole = take_body(head, decoder);
+    if (!is_whole) co_return std::unexpected(is_whole.error());
+    if (*is_whole) co_return std::expected<void, Refusal>();
+    if (!co_await read_more(deadline)) co_return std::unexpected(no_more_bytes());
+  }
+}
+
+// Moves what has come of the body from input_ to the request; true when it is all there.
+std::expected<bool, Refusal> Connection::take_body(const RequestHead& head,
+                                                   ChunkedDecoder& decoder) {
+  std::string& body = request_.body;
+  bool is_whole = false;
+  if (head.is_chunked) {
+    const auto used = decoder.feed(input_, body, options_.max_body_bytes);
+    if (!used) return std::unexpected(used.error());
+    input_.erase(0, *used);
+    is_whole = decoder.done();
+  } else {
+    const std::size_t n = std::min(input_.size(), *head.content_length - body.size());
+    body.append(input_, 0, n);
+    input_.erase(0, n);
+    is_whole = body.size() == *head.content_length;
+  }
+  hold_body_bytes(body.size());
+  if (server_.held_body_bytes_ > options_.max_held_body_bytes) {
+    return std::unexpected(Refusal{503, "Too many large requests at once; try again soon."});
+  }
+  return is_whole;
+}
+
+Refusal Connection::no_more_bytes() const {
+  if (gone_) return {kJustClose, {}};
+  return {408, "The request didn't arrive in time."};
+}
+
+asio::awaitable<bool> Connection::read_more(Clock::time_point deadline) {
+  while (!gone_) {
+    if (read_now()) co_return true;
+    if (gone_ || !co_await wait_for(tcp::socket::wait_read, deadline)) break;
+  }
+  co_return false;
+}
+
+// Reads what is there. False when that is nothing; gone_ tells whether more may come.
+bool Connection::read_now() {
+  std::array<char, kReadBytes> bytes;
+  error_code error;
+  const std::size_t n = socket_.read_some(asio::buffer(bytes), error);
+  if (!error) {
+    input_.append(bytes.data(), n);
+    return true;
+  }
+  if (error != asio::error::would_block && error != asio::error::interrupted) mark_gone();
+  return false;
+}
+
+void Connection::hold_body_bytes(std::size_t n) {
+  server_.held_body_bytes_ += n - held_body_bytes_;
+  held_body_bytes_ = n;
+}
+
+// --- answering ---
+
+asio::awaitable<void> Connection::run_handler() {
+  bool failed = false;
+  try {
+    co_await server_.handler_.handle(request_, *this);
+  } catch (...) {
+    failed = true;  // only memory running out gets here
+  }
+  if (progress_ == Progress::kNothing && !gone_) {
+    keep_alive_ = keep_alive_ && !failed;
+    static_cast<void>(co_await send(
+        server_.handler_.render_refusal({500, "The server failed to answer; this is its fault."})));
+  }
+  is_watching_ = false;
+  on_gone_ = nullptr;
+  error_code ignored;
+  socket_.cancel(ignored);  // ends watch_client()
+}
+
+// Reads ahead while an answer is made, because only reading shows that the client has left. A
+// client that closes its sending side counts as gone. Stops at a full buffer: of a client that
+// pipelines that much, writing must show it.
+asio::awaitable<void> Connection::watch_client() {
+  while (is_watching_ && !gone_ && input_.size() < options_.max_head_bytes) {
+    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kNoThrow);
+    if (error || !is_watching_) co_return;
+    read_now();
+  }
+}
+
+void Connection::mark_gone() {
+  if (gone_) return;
+  gone_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);  // a write that waits for this client needn't wait any longer
+  if (auto on_gone = std::exchange(on_gone_, nullptr)) on_gone();
+}
+
+void Connection::notify_when_gone(std::function<void()> on_gone) {
+  if (gone_) {
+    on_gone();
+  } else {
+    on_gone_ = std::move(on_gone);
+  }
+}
+
+void Connection::drop_body() {
+  std::string().swap(request_.body);
+  hold_body_bytes(0);
+}
+
+// Closing while the client still sends would reset the connection and could destroy the answer
+// before it is read: the sending side is closed first, and what comes meanwhile is dropped.
+asio::awaitable<void> Connection::close_gently() {
+  phase_ = Phase::kClosing;
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  const auto deadline = Clock::now() + options_.linger;
+  for (std::size_t n_dropped = 0; n_dropped < kMaxLingerBytes; n_dropped += input_.size()) {
+    input_.clear();
+    if (!co_await read_more(deadline)) break;
+  }
+  socket_.close(ignored);
+}
+
+// --- writing ---
+
+asio::awaitable<bool> Connection::send(Response response) {
+  if (progress_ != Progress::kNothing) co_return false;
+  keep_alive_ = keep_alive_ && !server_.draining_;
+  const Persistence persistence = !keep_alive_   ? Persistence::kClose
+                                  : is_http_1_0_ ? Persistence::kKeepAlive
+                                                 : Persistence::kDefault;
+  std::string bytes =
+      encode_response_head(response, Framing::kLength, persistence, std::time(nullptr));
+  if (request_.method != "HEAD" && status_has_body(response.status)) bytes += response.body;
+  progress_ = Progress::kDone;
+  co_return co_await write_all(bytes);
+}
+
+asio::awaitable<bool> Connection::begin(Response head) {
+  if (progress_ != Progress::kNothing) co_return false;
+  progress_ = Progress::kBegun;
+  keep_alive_ = keep_alive_ && !server_.draining_ && !is_http_1_0_;
+  co_return co_await write_all(encode_response_head(
+      head, is_http_1_0_ ? Framing::kUntilClose : Framing::kChunked,
+      keep_alive_ ? Persistence::kDefault : Persistence::kClose, std::time(nullptr)));
+}
+
+asio::awaitable<bool> Connection::write(std::string_view bytes) {
+  // An empty chunk would end the body.
+  if (bytes.empty() || request_.method == "HEAD") co_return !gone_;
+  if (progress_ != Progress::kBegun) co_return false;
+  if (is_http_1_0_) co_return co_await write_all(bytes);
+  co_return co_await write_all(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
+}
+
+asio::awaitable<bool> Connection::finish() {
+  if (progress_ != Progress::kBegun) co_return false;
+  progress_ = Progress::kDone;
+  if (is_http_1_0_ || request_.method == "HEAD") co_return !gone_;
+  co_return co_await write_all("0\r\n\r\n");
+}
+
+asio::awaitable<bool> Connection::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (gone_) co_return false;
+    error_code error;
+    const std::size_t n = socket_.write_some(asio::buffer(bytes), error);
+    if (!error) {
+      bytes.remove_prefix(n);
+      continue;
+    }
+    const bool is_full = error == asio::error::would_block || error == asio::error::interrupted;
+    if (!is_full ||
+        !co_await wait_for(tcp::socket::wait_write, Clock::now() + options_.write_timeout)) {
+      mark_gone();
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+// True when the socket is ready; false at the deadline, or when the socket failed or was cancelled.
+asio::awaitable<bool> Connection::wait_for(tcp::socket::wait_type what,
+                                           Clock::time_point deadline) {
+  timer_.expires_at(deadline);
+  const auto first = co_await (socket_.async_wait(what, kNoThrow) || timer_.async_wait(kNoThrow));
+  co_return first.index() == 0 && !std::get<0>(std::get<0>(first));
+}
+
+}  // namespace jarip
