@@ -36,15 +36,16 @@ struct MatmulRange {
 // One key-value head of one sequence, seen by a run of its queries.
 struct AttentionTask {
   const float* queries;      // [n_tokens, query_stride]: n_group heads of head_dim each, scaled
-  float* out;                // the same shape and stride
-  std::size_t query_stride;  // floats from one token's queries to the next's
-  std::uint32_t n_tokens;    // all within one attention range
-  std::uint32_t n_group;     // query heads that share this key-value head
-  std::uint32_t head_dim;    // a multiple of 16, at most 256
-  std::uint32_t position;    // of the first token; token t sees positions 0 to position + t
-  std::byte* const* pages;   // of the sequence; at page_offset in each lie this head's
-  std::size_t page_offset;   // keys [head_dim, 32] f16, then its values [32, head_dim] f16
-  float* scratch;            // attention_scratch_floats()
+  float* out;                // [n_tokens, out_stride], heads as in queries
+  std::size_t query_stride;  // floats from one token to the next
+  std::size_t out_stride;
+  std::uint32_t n_tokens;   // all within one attention range
+  std::uint32_t n_group;    // query heads that share this key-value head
+  std::uint32_t head_dim;   // a multiple of 16, at most 256
+  std::uint32_t position;   // of the first token; token t sees positions 0 to position + t
+  std::byte* const* pages;  // of the sequence; at page_offset in each lie this head's
+  std::size_t page_offset;  // keys [head_dim, 32] f16, then its values [32, head_dim] f16
+  float* scratch;           // attention_scratch_floats()
 };
 
 // Query vectors (tokens times group) that one AttentionTask may hold.

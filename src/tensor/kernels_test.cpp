@@ -229,8 +229,8 @@ struct AttentionCase {
         kernels.store_key(keys.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
         kernels.store_value(values.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
       }
-      kernels.attend({queries.data() + at * stride, out.data() + at * stride, stride, n, n_group,
-                      head_dim, at, pages.data(), 64, scratch.data()});
+      kernels.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
+                      n_group, head_dim, at, pages.data(), 64, scratch.data()});
       at += n;
     }
     return out;

@@ -31,8 +31,9 @@ struct Attention {
   float* old_factor = sums + kMaxAttentionQueries;
   float* new_factor = old_factor + kMaxAttentionQueries;
 
-  [[nodiscard]] std::size_t query_offset(std::uint32_t query) const {
-    return query / task.n_group * task.query_stride + std::size_t{query % task.n_group} * head_dim;
+  // Where query vector `query` begins in an array of this stride.
+  [[nodiscard]] std::size_t offset(std::uint32_t query, std::size_t stride) const {
+    return query / task.n_group * stride + std::size_t{query % task.n_group} * head_dim;
   }
   [[nodiscard]] const std::uint16_t* page(std::uint32_t position) const {
     return reinterpret_cast<const std::uint16_t*>(task.pages[position / kPageLanes] +
@@ -46,7 +47,7 @@ struct Attention {
     F32 first[kCount];
     F32 second[kCount];
     for (int i = 0; i < kCount; ++i) {
-      queries[i] = task.queries + query_offset(query + i);
+      queries[i] = task.queries + offset(query + i, task.query_stride);
       first[i] = V::set1(0.0F);
       second[i] = V::set1(0.0F);
     }
@@ -172,7 +173,7 @@ struct Attention {
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       const F32 sum = V::set1(sums[query]);
       for (std::uint32_t d = 0; d < head_dim; d += 16) {
-        V::store(task.out + query_offset(query) + d,
+        V::store(task.out + offset(query, task.out_stride) + d,
                  V::div(V::load(merged + std::size_t{query} * head_dim + d), sum));
       }
     }
