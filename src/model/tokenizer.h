@@ -12,10 +12,11 @@
 
 #include "base/result.h"
 #include "model/gguf.h"
+#include "model/token.h"
 
 namespace jarip {
 
-using TokenId = std::uint32_t;
+struct Vocabulary;
 
 // Whether control tokens written out in the text ("<|im_end|>") become those tokens. What a user
 // typed is always kAsText.
@@ -25,22 +26,27 @@ class Tokenizer {
  public:
   // Errors: kUnsupported (model or pre-tokenizer, by name), kCorrupt (by key).
   [[nodiscard]] static Result<Tokenizer> from_gguf(const GgufFile& file);
+  [[nodiscard]] static Result<Tokenizer> from_vocabulary(const Vocabulary& vocabulary);
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // Any bytes, invalid UTF-8 included; no token is added at either end. decode(encode(x)) == x.
+  // Any bytes, invalid UTF-8 included; no token is added at either end. decode(encode(x)) == x
+  // wherever encodes_exactly(x), which is everywhere if the vocabulary has all 256 bytes; else a
+  // character that needs a missing byte is encoded as U+FFFD.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
                                             SpecialTokens special = SpecialTokens::kAsText) const;
 
-  // The bytes a token stands for; for a control token, its name ("<|im_end|>").
+  [[nodiscard]] bool encodes_exactly(std::string_view text) const;
+
+  // The bytes a token stands for; for a control token, its name ("<|im_end|>"). Empty past the end.
   [[nodiscard]] std::string_view token_bytes(TokenId id) const;
   // Bytes of all tokens, control tokens left out unless asked for.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool with_control = false) const;
 
   [[nodiscard]] std::uint32_t n_vocab() const;
   [[nodiscard]] bool is_control(TokenId id) const;
-  // The token of exactly this name, control tokens included.
+  // The token whose token_bytes() are exactly these; a control token before any other.
   [[nodiscard]] std::optional<TokenId> find_token(std::string_view name) const;
 
   [[nodiscard]] std::optional<TokenId> bos() const;

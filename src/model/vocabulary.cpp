@@ -1,0 +1,71 @@
+#include "model/vocabulary.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <limits>
+#include <string>
+
+namespace jarip {
+namespace {
+
+Result<std::optional<TokenId>> read_token_id(const GgufFile& file, std::string_view key) {
+  if (file.find_value(key) == nullptr) return std::nullopt;
+  JARIP_TRY(const std::uint64_t id, file.read_uint(key));
+  if (id > std::numeric_limits<TokenId>::max()) {
+    return refuse_key(ErrorCode::kCorrupt, key, fmt::format("is {}, which is no token id", id));
+  }
+  return static_cast<TokenId>(id);
+}
+
+Result<std::optional<bool>> read_flag(const GgufFile& file, std::string_view key) {
+  if (file.find_value(key) == nullptr) return std::nullopt;
+  JARIP_TRY(const bool flag, file.read_bool(key));
+  return flag;
+}
+
+Result<std::vector<TokenType>> read_types(const GgufFile& file) {
+  constexpr std::string_view kKey = "tokenizer.ggml.token_type";
+  std::vector<TokenType> types;
+  if (file.find_value(kKey) == nullptr) return types;
+  JARIP_TRY(const std::vector<std::int64_t> numbers, file.read_ints(kKey));
+  types.reserve(numbers.size());
+  for (const std::int64_t number : numbers) {
+    if (number < static_cast<int>(TokenType::kNormal) ||
+        number > static_cast<int>(TokenType::kByte)) {
+      return refuse_key(ErrorCode::kCorrupt, kKey,
+                        fmt::format("has type {} for token {}, not 1 to 6", number, types.size()));
+    }
+    types.push_back(static_cast<TokenType>(number));
+  }
+  return types;
+}
+
+}  // namespace
+
+std::unexpected<Error> refuse_key(ErrorCode code, std::string_view key, std::string_view what) {
+  return fail(code, fmt::format("key {} {}", key, what), fmt::format("key {}", key));
+}
+
+Result<Vocabulary> read_vocabulary(const GgufFile& file) {
+  Vocabulary vocabulary;
+  JARIP_TRY(vocabulary.model, file.read_string("tokenizer.ggml.model"));
+  if (file.find_value("tokenizer.ggml.pre") != nullptr) {
+    JARIP_TRY(vocabulary.pre, file.read_string("tokenizer.ggml.pre"));
+  }
+  JARIP_TRY(vocabulary.tokens, file.read_strings("tokenizer.ggml.tokens"));
+  JARIP_TRY(vocabulary.types, read_types(file));
+  if (file.find_value("tokenizer.ggml.merges") != nullptr) {
+    JARIP_TRY(vocabulary.merges, file.read_strings("tokenizer.ggml.merges"));
+  }
+  JARIP_TRY(vocabulary.bos, read_token_id(file, "tokenizer.ggml.bos_token_id"));
+  JARIP_TRY(vocabulary.eos, read_token_id(file, "tokenizer.ggml.eos_token_id"));
+  JARIP_TRY(vocabulary.eot, read_token_id(file, "tokenizer.ggml.eot_token_id"));
+  JARIP_TRY(vocabulary.eom, read_token_id(file, "tokenizer.ggml.eom_token_id"));
+  JARIP_TRY(vocabulary.add_bos, read_flag(file, "tokenizer.ggml.add_bos_token"));
+  JARIP_TRY(const std::optional<bool> space, read_flag(file, "tokenizer.ggml.add_space_prefix"));
+  vocabulary.add_space_prefix = space.value_or(false);
+  return vocabulary;
+}
+
+}  // namespace jarip
