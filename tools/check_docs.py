@@ -5,7 +5,6 @@ the same commands. Exit status 1 and one line for each breach."""
 
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -74,12 +73,17 @@ def check_translation(english, korean):
         yield f"README.md gives {len(ours)} lines of commands, README.ko.md {len(theirs)}"
 
 
+def documents():
+    """Every document of the repository, from its root, without what builds and installs leave."""
+    paths = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+    return sorted(path.as_posix() for path in paths
+                  if path.parts[0] != "build" and "node_modules" not in path.parts)
+
+
 def main():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
-                             "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-    names = sorted(name for name in set(listed.stdout.splitlines()) if (ROOT / name).is_file())
+    names = documents()
     problems = []
     for name in names:
         path = ROOT / name
