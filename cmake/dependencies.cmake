@@ -1,10 +1,12 @@
 # Every library comes from a Debian 12 package; docs/dependencies.md says why each is here.
 find_package(Threads REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS headers json)
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(spdlog REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+find_package(spdlog REQUIRED)
+find_package(ZLIB REQUIRED)
 if(JARIP_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

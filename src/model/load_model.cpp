@@ -1,0 +1,21 @@
+#include "model/model.h"
+#include "model/reference.h"
+#include "model/tensors.h"
+#include "model/transformer.h"
+
+namespace jarip {
+
+Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool,
+                                          const LoadOptions& options) {
+  JARIP_TRY(const ModelConfig config, read_config(file));
+  JARIP_TRY(const ModelTensors tensors, find_tensors(file, config));
+  switch (options.path) {
+    case ComputePath::kReference:
+      return load_reference(config, tensors, pool);
+    case ComputePath::kOptimized:
+      break;
+  }
+  return Transformer::load(config, tensors, pool, options);
+}
+
+}  // namespace jarip

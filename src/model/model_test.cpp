@@ -1,0 +1,326 @@
+#include "model/model.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "tensor/dequantize.h"
+#include "tensor/half.h"
+#include "tensor/kernels.h"
+#include "tests/support/gguf_writer.h"
+
+namespace jarip {
+namespace {
+
+// A tiny llama of random weights. 256-wide, so that every block format fits.
+struct TinyShape {
+  Format format = Format::kQ4_0;
+  std::uint32_t n_heads = 4;
+  std::uint32_t n_kv_heads = 2;
+  std::uint32_t head_dim = 64;
+  bool tied = true;
+};
+
+constexpr std::uint32_t kTinyVocab = 300;
+
+// What a block's scale is times, so that weights of random bits come out about as large as those of
+// float formats.
+float scale_for(Format format) {
+  switch (format) {
+    case Format::kQ8_0:
+      return 1.0F / 74;
+    case Format::kQ4_0:
+    case Format::kQ4_1:
+      return 1.0F / 5;
+    case Format::kQ4_K:
+      return 1.0F / 150;
+    case Format::kQ6_K:
+      return 1.0F / 1300;
+    default:
+      return 1.0F;
+  }
+}
+
+std::vector<std::byte> random_matrix(Format format, std::uint32_t n_rows, std::uint32_t n_cols,
+                                     std::mt19937& generator) {
+  std::vector<std::byte> bytes(n_rows * row_bytes(format, n_cols));
+  std::uniform_real_distribution<float> spread(-0.1F, 0.1F);
+  const FormatRow& row = format_row(format);
+  for (std::size_t at = 0; at < bytes.size(); at += row.block_bytes) {
+    for (std::uint32_t i = 0; i < row.block_bytes; ++i) {
+      bytes[at + i] = static_cast<std::byte>(generator());
+    }
+    const float value = spread(generator);
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint16_t half = format == Format::kBF16 ? static_cast<std::uint16_t>(bits >> 16U)
+                                                       : f32_to_f16(value * scale_for(format));
+    if (format == Format::kF32) {
+      std::memcpy(bytes.data() + at, &value, 4);
+    } else {
+      std::memcpy(bytes.data() + at + (format == Format::kQ6_K ? 208 : 0), &half, 2);
+    }
+    if (format == Format::kQ4_1 || format == Format::kQ4_K) {
+      std::memcpy(bytes.data() + at + 2, &half, 2);
+    }
+  }
+  return bytes;
+}
+
+std::vector<std::byte> make_tiny_file(const TinyShape& shape) {
+  constexpr std::uint32_t kWidth = 256;
+  constexpr std::uint32_t kHidden = 512;
+  std::mt19937 generator(99);
+  GgufWriter writer;
+  writer.add_string("general.architecture", "llama")
+      .add_u32("llama.block_count", 2)
+      .add_u32("llama.embedding_length", kWidth)
+      .add_u32("llama.feed_forward_length", kHidden)
+      .add_u32("llama.context_length", 1024)
+      .add_u32("llama.attention.head_count", shape.n_heads)
+      .add_u32("llama.attention.head_count_kv", shape.n_kv_heads)
+      .add_u32("llama.attention.key_length", shape.head_dim)
+      .add_u32("llama.attention.value_length", shape.head_dim)
+      .add_u32("llama.rope.dimension_count", shape.head_dim)
+      .add_f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  const auto matrix = [&](const std::string& name, std::uint32_t n_rows, std::uint32_t n_cols) {
+    const std::vector<std::uint64_t> dims = {n_cols, n_rows};
+    writer.add_tensor(name, shape.format, dims,
+                      random_matrix(shape.format, n_rows, n_cols, generator));
+  };
+  const auto vector = [&](const std::string& name) {
+    std::vector<float> ones(kWidth, 1.0F);
+    writer.add_f32_tensor(name, {kWidth}, ones);
+  };
+  matrix("token_embd.weight", kTinyVocab, kWidth);
+  if (!shape.tied) matrix("output.weight", kTinyVocab, kWidth);
+  vector("output_norm.weight");
+  for (const std::string layer : {"blk.0.", "blk.1."}) {
+    vector(layer + "attn_norm.weight");
+    vector(layer + "ffn_norm.weight");
+    matrix(layer + "attn_q.weight", shape.n_heads * shape.head_dim, kWidth);
+    matrix(layer + "attn_k.weight", shape.n_kv_heads * shape.head_dim, kWidth);
+    matrix(layer + "attn_v.weight", shape.n_kv_heads * shape.head_dim, kWidth);
+    matrix(layer + "attn_output.weight", kWidth, shape.n_heads * shape.head_dim);
+    matrix(layer + "ffn_gate.weight", kHidden, kWidth);
+    matrix(layer + "ffn_up.weight", kHidden, kWidth);
+    matrix(layer + "ffn_down.weight", kWidth, kHidden);
+  }
+  return writer.finish();
+}
+
+std::vector<TokenId> random_tokens(std::size_t n, std::uint32_t n_vocab, std::uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::vector<TokenId> out(n);
+  for (TokenId& token : out) token = generator() % n_vocab;
+  return out;
+}
+
+// A loaded model with pages for some sequences, and page tables that are out of order on purpose.
+class Runner {
+ public:
+  Runner(const GgufFile& file, unsigned n_threads, ComputePath path = ComputePath::kOptimized,
+         std::uint32_t n_sequences = 1, std::uint32_t n_ctx = 640)
+      : pool_(n_threads), pages_each_((n_ctx + 31) / 32), n_sequences_(n_sequences) {
+    LoadOptions options;
+    options.path = path;
+    auto model = load_model(file, pool_, options);
+    EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message);
+    model_ = std::move(*model);
+    memory_ = *AlignedBuffer::allocate(model_->kv_page_bytes() * pages_each_ * n_sequences);
+    for (std::uint32_t s = 0; s < n_sequences; ++s) {
+      for (std::uint32_t i = 0; i < pages_each_; ++i) {
+        tables_.push_back((pages_each_ - 1 - i) * n_sequences + s);
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint32_t n_vocab() const { return model_->config().n_vocab; }
+
+  [[nodiscard]] SequenceChunk chunk(std::span<const TokenId> tokens, std::uint32_t position,
+                                    std::uint32_t n_logits, std::uint32_t sequence = 0) const {
+    return {tokens.subspan(position), position,
+            std::span(tables_).subspan(std::size_t{sequence} * pages_each_, pages_each_), n_logits};
+  }
+
+  void step(std::span<const SequenceChunk> chunks, std::span<float> logits) {
+    model_->step(chunks, {memory_.data(), model_->kv_page_bytes(), pages_each_ * n_sequences_},
+                 logits);
+  }
+
+  // Logits after every token, fed in chunks of at most `chunk_size`.
+  std::vector<float> run(std::span<const TokenId> tokens, std::size_t chunk_size) {
+    std::vector<float> logits(tokens.size() * n_vocab());
+    for (std::size_t at = 0; at < tokens.size(); at += chunk_size) {
+      const std::size_t n = std::min(chunk_size, tokens.size() - at);
+      const SequenceChunk one = chunk(tokens.first(at + n), static_cast<std::uint32_t>(at),
+                                      static_cast<std::uint32_t>(n));
+      step({&one, 1}, std::span(logits).subspan(at * n_vocab(), n * n_vocab()));
+    }
+    return logits;
+  }
+
+ private:
+  ThreadPool pool_;
+  std::uint32_t pages_each_;
+  std::uint32_t n_sequences_;
+  std::unique_ptr<Model> model_;
+  AlignedBuffer memory_;
+  std::vector<PageId> tables_;
+};
+
+bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+double mean_kl(const std::vector<float>& truth, const std::vector<float>& other,
+               std::size_t n_vocab) {
+  double sum = 0;
+  for (std::size_t row = 0; row < truth.size(); row += n_vocab) {
+    const auto log_sum = [&](const std::vector<float>& x) {
+      double total = 0;
+      const double largest = *std::max_element(x.begin() + row, x.begin() + row + n_vocab);
+      for (std::size_t i = 0; i < n_vocab; ++i) total += std::exp(x[row + i] - largest);
+      return largest + std::log(total);
+    };
+    const double a = log_sum(truth);
+    const double b = log_sum(other);
+    for (std::size_t i = 0; i < n_vocab; ++i) {
+      sum += std::exp(truth[row + i] - a) * ((truth[row + i] - a) - (other[row + i] - b));
+    }
+  }
+  return sum / static_cast<double>(truth.size() / n_vocab);
+}
+
+const TinyShape kShapes[] = {
+    {Format::kF32},
+    {Format::kF16},
+    {Format::kBF16},
+    {Format::kQ8_0},
+    {Format::kQ4_0},
+    {Format::kQ4_1},
+    {Format::kQ4_K},
+    {Format::kQ6_K},
+    {Format::kQ4_0, 8, 1, 32, false},
+    {Format::kQ8_0, 3, 3, 96, false},
+};
+
+class TinyModel : public testing::TestWithParam<TinyShape> {
+ protected:
+  TinyModel() : bytes_(make_tiny_file(GetParam())), file_(*GgufFile::parse(bytes_)) {}
+  ~TinyModel() override { unsetenv("JARIP_CPU"); }
+  std::vector<std::byte> bytes_;
+  GgufFile file_;
+};
+
+TEST_P(TinyModel, LogitsAreTheSameBytesForEveryChunkThreadCountAndInstructionSet) {
+  const auto tokens = random_tokens(300, kTinyVocab, 1);
+  Runner plain(file_, 1);
+  const auto expected = plain.run(tokens, 1);
+  for (const Kernels* kernels : available_kernels()) {
+    setenv("JARIP_CPU", std::string(kernels->name).c_str(), 1);
+    for (const auto& [n_threads, chunk] : {std::pair{1U, 300U}, {2U, 37U}, {5U, 300U}}) {
+      Runner runner(file_, n_threads);
+      EXPECT_TRUE(same_bytes(expected, runner.run(tokens, chunk)))
+          << kernels->name << ", " << n_threads << " threads, chunks of " << chunk;
+    }
+  }
+}
+
+TEST_P(TinyModel, AllSequencesOfABatchGetTheLogitsTheyGetAlone) {
+  constexpr std::uint32_t kSequences = 9;
+  Runner batch(file_, 3, ComputePath::kOptimized, kSequences, 320);
+  std::vector<std::vector<TokenId>> tokens;
+  for (std::uint32_t s = 0; s < kSequences; ++s) {
+    tokens.push_back(random_tokens(20 + s * 37, kTinyVocab, 10 + s));
+  }
+  const std::uint32_t n_vocab = batch.n_vocab();
+  // Step 1: all but the last 4 tokens; then 4 steps of one token each, as decoding does.
+  std::vector<std::vector<float>> last(kSequences);
+  for (int step = 0; step < 5; ++step) {
+    std::vector<SequenceChunk> chunks;
+    std::vector<float> logits(std::size_t{kSequences} * n_vocab);
+    for (std::uint32_t s = 0; s < kSequences; ++s) {
+      const std::size_t end = tokens[s].size() - 4 + step;
+      const auto begin = static_cast<std::uint32_t>(step == 0 ? 0 : end - 1);
+      chunks.push_back(batch.chunk(std::span(tokens[s]).first(end), begin, 1, s));
+    }
+    batch.step(chunks, logits);
+    for (std::uint32_t s = 0; s < kSequences; ++s) {
+      last[s].insert(last[s].end(), logits.begin() + s * n_vocab,
+                     logits.begin() + (s + 1) * n_vocab);
+    }
+  }
+  for (std::uint32_t s = 0; s < kSequences; ++s) {
+    Runner alone(file_, 1);
+    const auto all = alone.run(tokens[s], 64);
+    const std::vector<float> expected(all.end() - std::ptrdiff_t{5} * n_vocab, all.end());
+    EXPECT_TRUE(same_bytes(expected, last[s])) << "sequence " << s;
+  }
+}
+
+TEST_P(TinyModel, AgreesWithTheReference) {
+  const auto tokens = random_tokens(80, kTinyVocab, 2);
+  Runner reference(file_, 2, ComputePath::kReference);
+  Runner optimized(file_, 2);
+  const auto truth = reference.run(tokens, 80);
+  EXPECT_TRUE(same_bytes(truth, reference.run(tokens, 7)));
+  EXPECT_LT(mean_kl(truth, optimized.run(tokens, 80), kTinyVocab),
+            is_float(GetParam().format) ? 1e-5 : 2e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(, TinyModel, testing::ValuesIn(kShapes), [](const auto& info) {
+  return std::string(format_row(info.param.format).name) + "_" +
+         std::to_string(info.param.n_heads) + "_" + std::to_string(info.param.n_kv_heads) + "_" +
+         std::to_string(info.param.head_dim);
+});
+
+TEST(DefaultModel, PredictsParisAndDependsOnNothingButItsTokens) {
+  const char* path = std::getenv("JARIP_TEST_MODEL");
+  if (path == nullptr) GTEST_SKIP() << "JARIP_TEST_MODEL names no model file";
+  const auto file = GgufFile::open(path);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  // "The capital of France is"
+  const std::vector<TokenId> tokens = {504, 3575, 282, 4649, 314};
+  Runner runner(*file, 2);
+  const auto logits = runner.run(tokens, 5);
+  const auto begin = logits.end() - runner.n_vocab();
+  EXPECT_EQ(std::max_element(begin, logits.end()) - begin, 7042);  // " Paris"
+  Runner alone(*file, 1);
+  EXPECT_TRUE(same_bytes(logits, alone.run(tokens, 1)));
+}
+
+TEST(LoadModel, RefusesWhatItCannotRunByName) {
+  const auto refusal = [](GgufWriter& writer) {
+    const auto bytes = writer.finish();
+    const auto file = GgufFile::parse(bytes);
+    EXPECT_TRUE(file.has_value());
+    ThreadPool pool(1);
+    const auto model = load_model(*file, pool);
+    EXPECT_FALSE(model.has_value());
+    return model.error();
+  };
+  GgufWriter family;
+  family.add_string("general.architecture", "mamba");
+  EXPECT_EQ(refusal(family).code, ErrorCode::kUnsupported);
+  EXPECT_NE(refusal(family).message.find("'mamba'"), std::string::npos);
+
+  GgufWriter missing;
+  missing.add_string("general.architecture", "llama").add_u32("llama.block_count", 1);
+  EXPECT_EQ(refusal(missing).code, ErrorCode::kCorrupt);
+  EXPECT_NE(refusal(missing).message.find("llama.embedding_length"), std::string::npos);
+
+  GgufWriter experts;
+  experts.add_string("general.architecture", "llama").add_u32("llama.expert_count", 8);
+  EXPECT_EQ(refusal(experts).where, "llama.expert_count");
+}
+
+}  // namespace
+}  // namespace jarip

@@ -1,0 +1,74 @@
+#include "model/rope.h"
+
+#include <cmath>
+
+#include "base/exact_math.h"
+
+namespace jarip {
+
+SinCos exact_sin_cos(double x) {
+  // x = k * pi/2 + r, pi/2 in three parts of which the first two have 33 bits, so that k times
+  // them is exact for k below 2^20 and close enough beyond.
+  constexpr double kTwoOverPi = 0x1.45f306dc9c883p-1;
+  constexpr double kHigh = 0x1.921fb544p+0;
+  constexpr double kMiddle = 0x1.0b4611a6p-34;
+  constexpr double kLow = 0x1.3198a2e037073p-69;
+  const double k = std::floor(x * kTwoOverPi + 0.5);
+  const double r = std::fma(-k, kLow, std::fma(-k, kMiddle, std::fma(-k, kHigh, x)));
+  const double r2 = r * r;
+  // Taylor, |r| <= pi/4: the first terms left out are below 1e-16.
+  double sin = -1.0 / 1307674368000.0;
+  for (const double c : {1.0 / 6227020800.0, -1.0 / 39916800.0, 1.0 / 362880.0, -1.0 / 5040.0,
+                         1.0 / 120.0, -1.0 / 6.0, 1.0}) {
+    sin = std::fma(sin, r2, c);
+  }
+  sin *= r;
+  double cos = 1.0 / 20922789888000.0;
+  for (const double c : {-1.0 / 87178291200.0, 1.0 / 479001600.0, -1.0 / 3628800.0, 1.0 / 40320.0,
+                         -1.0 / 720.0, 1.0 / 24.0, -0.5, 1.0}) {
+    cos = std::fma(cos, r2, c);
+  }
+  switch (static_cast<std::int64_t>(k) & 3) {
+    case 0:
+      return {sin, cos};
+    case 1:
+      return {cos, -sin};
+    case 2:
+      return {-sin, -cos};
+    default:
+      return {-cos, sin};
+  }
+}
+
+Rope::Rope(const ModelConfig& config, std::span<const float> factors) : neox_(config.rope_neox) {
+  const double log_base = exact_log(static_cast<double>(config.rope_base));
+  for (std::uint32_t i = 0; i < config.rope_dim / 2; ++i) {
+    const double freq = exact_exp(-2.0 * i / config.rope_dim * log_base);
+    freqs_.push_back(factors.empty() ? freq : freq / static_cast<double>(factors[i]));
+  }
+}
+
+void Rope::angles(std::uint32_t position, std::span<float> out) const {
+  for (std::size_t i = 0; i < freqs_.size(); ++i) {
+    const SinCos value = exact_sin_cos(position * freqs_[i]);
+    out[i] = static_cast<float>(value.cos);
+    out[freqs_.size() + i] = static_cast<float>(value.sin);
+  }
+}
+
+void Rope::rotate(std::span<float> head, std::span<const float> angles, float scale) const {
+  const std::size_t n = freqs_.size();
+  const float* cosines = angles.data();
+  const float* sines = angles.data() + n;
+  const std::size_t step = neox_ ? 1 : 2;   // from one pair to the next
+  const std::size_t apart = neox_ ? n : 1;  // from a pair's first to its second
+  for (std::size_t i = 0; i < n; ++i) {
+    const float x = head[i * step];
+    const float y = head[i * step + apart];
+    head[i * step] = (x * cosines[i] - y * sines[i]) * scale;
+    head[i * step + apart] = (x * sines[i] + y * cosines[i]) * scale;
+  }
+  for (std::size_t i = 2 * n; i < head.size(); ++i) head[i] *= scale;
+}
+
+}  // namespace jarip

@@ -1,0 +1,104 @@
+// The optimized path: repacked weights, int8 activations, KV pages of f16. One engine thread calls
+// step(); pool workers help inside it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "model/config.h"
+#include "model/model.h"
+#include "model/rope.h"
+#include "model/tensors.h"
+#include "tensor/activations.h"
+#include "tensor/kernels.h"
+#include "tensor/packed_matrix.h"
+
+namespace jarip {
+
+struct LayerWeights {
+  std::vector<float> attention_norm;
+  PackedMatrix query, key, value, attention_out;
+  std::vector<float> ff_norm;
+  PackedMatrix gate, up, down;
+};
+
+class Transformer final : public Model {
+ public:
+  static Result<std::unique_ptr<Model>> load(const ModelConfig& config, const ModelTensors& tensors,
+                                             ThreadPool& pool, const LoadOptions& options);
+
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
+  [[nodiscard]] std::size_t kv_page_bytes() const override;
+  [[nodiscard]] std::size_t memory_bytes() const override;
+  void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
+            std::span<float> logits) override;
+
+ private:
+  // One token of the step: which page slot takes its keys and values.
+  struct TokenPlace {
+    std::byte* page;
+    std::uint32_t slot;
+  };
+  // A matrix product of the whole step: out is [n_rows, stride].
+  struct Product {
+    const PackedMatrix* weights;
+    float* out;
+    std::size_t stride;
+    Epilogue epilogue = Epilogue::kStore;
+  };
+
+  Transformer(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool,
+              const Kernels& kernels);
+
+  void plan(std::span<const SequenceChunk> chunks, const KvMemory& kv);
+  void embed(std::span<const SequenceChunk> chunks);
+  void run_layer(std::uint32_t layer);
+  void project_logits(std::span<const SequenceChunk> chunks, std::span<float> logits);
+
+  void normalize(const float* x, std::uint32_t n_rows, const std::vector<float>& weight);
+  void quantize(const float* x, std::uint32_t n_rows, std::uint32_t n_cols);
+  void rotate_and_store(std::uint32_t layer);
+  void attend(std::uint32_t layer);
+  void activate();
+  void multiply(std::uint32_t n_rows, const float* rows, std::initializer_list<Product> products);
+
+  [[nodiscard]] std::size_t head_bytes() const;
+  [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
+  [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
+  [[nodiscard]] std::uint32_t kv_dim() const { return config_.n_kv_heads * config_.head_dim; }
+  [[nodiscard]] std::uint32_t qkv_dim() const { return query_dim() + 2 * kv_dim(); }
+
+  ModelConfig config_;
+  ThreadPool& pool_;
+  const Kernels& kernels_;
+  Rope rope_;
+  PackedMatrix embedding_;
+  std::vector<LayerWeights> layers_;
+  std::vector<float> output_norm_;
+  std::optional<PackedMatrix> output_;  // absent when tied to the embedding
+
+  // Scratch of a step, grown to the largest seen.
+  std::uint32_t n_tokens_ = 0;
+  std::vector<TokenPlace> places_;           // [n_tokens]
+  std::vector<float> angles_;                // [n_tokens, 2, n_pairs]
+  std::vector<std::byte*> page_pointers_;    // all chunks' pages, one after the other
+  std::vector<AttentionTask> attention_;     // of one layer; page_offset is set per layer and head
+  std::vector<std::uint32_t> task_kv_head_;  // [attention_.size()]
+  std::vector<float> residual_;              // [n_tokens, d_model]
+  std::vector<float> normed_;                // [n_tokens, d_model]
+  std::vector<float> qkv_;                   // [n_tokens, qkv_dim]
+  std::vector<float> attended_;              // [n_tokens, query_dim]
+  std::vector<float> gate_, up_;             // [n_tokens, d_ff]
+  std::vector<float> last_;                  // [n_logits, d_model]
+  QuantizedRows quantized_;
+  std::vector<std::vector<float>> attention_scratch_;  // one a worker
+};
+
+}  // namespace jarip
