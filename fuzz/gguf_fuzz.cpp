@@ -35,6 +35,7 @@ void read_value(const GgufFile& file, const GgufValue& value) {
   }
   (void)file.read_ints(value.key);
   (void)file.read_floats(value.key);
+  if (first_elements(value, 3).size() > 3) std::abort();
 }
 
 void read_tensor(const GgufFile& file, const GgufTensor& tensor) {

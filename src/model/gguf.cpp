@@ -9,6 +9,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace jarip {
@@ -518,6 +519,33 @@ void with_integer(GgufType type, std::span<const std::byte> bytes, std::size_t i
   }
 }
 
+// The type is neither a string's nor an array's.
+GgufScalar load_scalar(GgufType type, std::span<const std::byte> bytes, std::size_t index) {
+  if (type == GgufType::kF32) return load<float>(bytes, index);
+  if (type == GgufType::kF64) return load<double>(bytes, index);
+  if (type == GgufType::kBool) return bytes[index] != std::byte{0};
+  GgufScalar scalar;
+  with_integer(type, bytes, index, [&](auto number) {
+    using Widest =
+        std::conditional_t<std::is_signed_v<decltype(number)>, std::int64_t, std::uint64_t>;
+    scalar = static_cast<Widest>(number);
+  });
+  return scalar;
+}
+
+// The parser walked these lengths, so none leaves the bytes.
+std::vector<std::string_view> first_strings(const GgufValue& value, std::uint64_t max_elements) {
+  const std::uint64_t n = std::min(value.n_elements, max_elements);
+  std::vector<std::string_view> strings;
+  strings.reserve(n);
+  Reader reader(value.bytes);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const auto length = load<std::uint64_t>(*reader.take(kStringLengthBytes));
+    strings.push_back(as_text(*reader.take(length)));
+  }
+  return strings;
+}
+
 template <class T>
 Result<T> load_integer(const GgufValue& value, GgufType type, std::size_t index) {
   std::optional<T> number;
@@ -532,6 +560,22 @@ Result<T> load_integer(const GgufValue& value, GgufType type, std::size_t index)
 }
 
 }  // namespace
+
+std::vector<GgufScalar> first_elements(const GgufValue& value, std::uint64_t max_elements) {
+  if (value.type == GgufType::kString) return {as_text(value.bytes)};
+  if (value.type != GgufType::kArray) return {load_scalar(value.type, value.bytes, 0)};
+  if (value.element_type == GgufType::kString) {
+    const auto strings = first_strings(value, max_elements);
+    return {strings.begin(), strings.end()};
+  }
+  const std::uint64_t n = std::min(value.n_elements, max_elements);
+  std::vector<GgufScalar> elements;
+  elements.reserve(n);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    elements.push_back(load_scalar(value.element_type, value.bytes, i));
+  }
+  return elements;
+}
 
 Result<std::uint64_t> GgufFile::read_uint(std::string_view key) const {
   JARIP_TRY(const GgufValue* value, require_value(*this, key));
@@ -562,14 +606,7 @@ Result<std::vector<std::string_view>> GgufFile::read_strings(std::string_view ke
   constexpr std::string_view kWanted = "an array of strings";
   JARIP_TRY(const GgufValue* value, require_array(*this, key, kWanted));
   if (value->element_type != GgufType::kString) return refuse_type(*value, kWanted);
-  std::vector<std::string_view> strings;
-  strings.reserve(value->n_elements);
-  Reader reader(value->bytes);  // parse() walked these lengths, so none leaves the bytes
-  for (std::uint64_t i = 0; i < value->n_elements; ++i) {
-    const auto length = load<std::uint64_t>(*reader.take(kStringLengthBytes));
-    strings.push_back(as_text(*reader.take(length)));
-  }
-  return strings;
+  return first_strings(*value, value->n_elements);
 }
 
 Result<std::vector<std::int64_t>> GgufFile::read_ints(std::string_view key) const {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/mapped_file.h"
@@ -56,6 +57,13 @@ struct GgufValue {
   // A number as stored, a string's characters (any bytes), an array's elements as stored.
   std::span<const std::byte> bytes;
 };
+
+using GgufScalar = std::variant<bool, std::uint64_t, std::int64_t, float, double, std::string_view>;
+
+// The first elements of an array, at most max_elements, or the value itself if it is none: for
+// those who describe a file without knowing its keys.
+[[nodiscard]] std::vector<GgufScalar> first_elements(const GgufValue& value,
+                                                     std::uint64_t max_elements);
 
 struct GgufTensor {
   std::string_view name;  // printable ASCII, not empty

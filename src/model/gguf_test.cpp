@@ -186,6 +186,26 @@ TEST(Gguf, IntegersOfEveryWidthAndSignConvertWhenTheyFit) {
   }
 }
 
+TEST(Gguf, FirstElementsShowAnyValueWithoutKnowingItsKey) {
+  const Bytes bytes = small_model().finish();
+  const auto file = GgufFile::parse(bytes);
+  ASSERT_TRUE(file);
+  const auto first = [&](std::string_view key, std::uint64_t n) {
+    return first_elements(*file->find_value(key), n);
+  };
+  using Scalars = std::vector<GgufScalar>;
+  EXPECT_EQ(first("general.architecture", 1), Scalars{std::string_view("llama")});
+  EXPECT_EQ(first("llama.block_count", 9), Scalars{std::uint64_t{2}});
+  EXPECT_EQ(first("llama.offset", 9), Scalars{std::int64_t{-7}});
+  EXPECT_EQ(first("llama.rope.freq_base", 9), Scalars{10000.5F});
+  EXPECT_EQ(first("llama.scale", 9), Scalars{0.125});
+  EXPECT_EQ(first("llama.tied", 9), Scalars{true});
+  EXPECT_EQ(first("tokenizer.ggml.tokens", 3),
+            (Scalars{std::string_view("a"), std::string_view(""), std::string_view("감")}));
+  EXPECT_EQ(first("tokenizer.ggml.token_type", 2), (Scalars{std::int64_t{1}, std::int64_t{-1}}));
+  EXPECT_EQ(first("tokenizer.ggml.scores", 0), Scalars{});
+}
+
 // Values and records that are wrong on purpose, and what the person reads.
 struct BadFile {
   std::string_view name;
@@ -409,6 +429,7 @@ std::uint64_t touch_everything(const GgufFile& file) {
     }
     sum += file.read_ints(value.key).has_value();
     sum += file.read_floats(value.key).has_value();
+    sum += first_elements(value, 5).size();
   }
   for (const GgufTensor& tensor : file.tensors()) {
     for (const std::byte byte : tensor.data) sum += std::to_integer<std::uint64_t>(byte);
