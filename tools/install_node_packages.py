@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes node_modules of every Node.js project here hold what its package-lock.json says.
+"""Makes node_modules of the Node.js projects here hold what their package-lock.json says.
 
-    tools/install_node_packages.py
+    tools/install_node_packages.py [PROJECT...]     all of them if none is named
 
 npm itself is asked whether anything is missing, so that a second run is quick and a damaged folder
 is repaired."""
@@ -25,8 +25,8 @@ def is_complete(folder):
                           check=False).returncode == 0
 
 
-def main():
-    for project in PROJECTS:
+def main(projects):
+    for project in projects or PROJECTS:
         folder = ROOT / project
         if not (folder / "package-lock.json").is_file() or is_complete(folder):
             continue
@@ -39,4 +39,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
