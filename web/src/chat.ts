@@ -32,6 +32,8 @@ export interface ChatNeeds {
 
 const SAVE_MS = 500;
 
+const moment = () => new Promise((resolve) => setTimeout(resolve, 50));
+
 export class Chat {
   private state: ChatSnapshot;
   private readonly listeners = new Set<() => void>();
@@ -140,6 +142,8 @@ export class Chat {
       const facts = await this.receive(id, request, controller.signal);
       this.apply({ type: 'finish', id, facts });
     } catch (error) {
+      // A page that is being closed has its requests broken off first: that is no failure to keep.
+      if (!controller.signal.aborted) await moment();
       this.apply(this.ending(id, error, controller.signal));
       void this.needs.watch.look();
     }

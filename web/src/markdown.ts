@@ -45,6 +45,7 @@ const SANITIZE = {
       ' ',
     ),
   ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align'],
+  ADD_URI_SAFE_ATTR: ['align', 'start'],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,

@@ -29,8 +29,8 @@ const en = {
   theAnswer: 'Answer',
   ask: 'Your question',
   askPlaceholder: 'Ask anything',
-  askHint:
-    'Enter sends, Shift+Enter starts a new line. A small model makes mistakes: check what matters.',
+  askKeys: 'Enter sends, Shift+Enter starts a new line.',
+  askCaution: 'A small model makes mistakes: check what matters.',
   send: 'Send',
   stop: 'Stop the answer',
   toLatest: 'To the latest',
@@ -122,8 +122,8 @@ const ko: Strings = {
   theAnswer: '답변',
   ask: '질문 입력',
   askPlaceholder: '무엇이든 물어보세요',
-  askHint:
-    'Enter로 보내고 Shift+Enter로 줄을 바꿉니다. 작은 모델은 자주 틀리니 중요한 내용은 꼭 확인하세요.',
+  askKeys: 'Enter로 보내고 Shift+Enter로 줄을 바꿉니다.',
+  askCaution: '작은 모델은 자주 틀리니 중요한 내용은 꼭 확인하세요.',
   send: '보내기',
   stop: '답변 멈추기',
   toLatest: '맨 아래로',

@@ -114,7 +114,14 @@ export function QuestionBox(props: QuestionBoxProps) {
         </button>
       </form>
       <p className="hint" id="question-hint" data-warning={!kept}>
-        {kept ? strings.askHint : strings.notSaved}
+        {kept ? (
+          <>
+            <span className="hint-keys">{strings.askKeys} </span>
+            {strings.askCaution}
+          </>
+        ) : (
+          strings.notSaved
+        )}
       </p>
     </footer>
   );

@@ -115,7 +115,13 @@ function Facts({ answer }: { answer: Answer }) {
   const speech = useSpeech();
   const facts = factsOf(answer, speech);
   if (facts.length === 0) return null;
-  return <p className="facts">{facts.join(' · ')}</p>;
+  return (
+    <p className="facts">
+      {facts.map((fact) => (
+        <span key={fact}>{fact}</span>
+      ))}
+    </p>
+  );
 }
 
 function factsOf({ state, facts }: Answer, speech: Speech): string[] {
