@@ -1,0 +1,99 @@
+// A headless Chromium for the tests, and pages in it that report what they must never do.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+  'utf8',
+);
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.JARIP_CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+export const DESKTOP = { width: 1200, height: 820 };
+export const PHONE = { width: 390, height: 780 };
+
+/** A page in a fresh profile; `breaches` fills with policy violations, errors and foreign requests. */
+export async function openPage(browser, origin, options = {}) {
+  const context = await browser.newContext({
+    locale: 'en-US',
+    viewport: DESKTOP,
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  const page = await context.newPage();
+  const breaches = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== origin)
+      breaches.push(`left the origin: ${request.url()}`);
+  });
+  page.on('pageerror', (error) => breaches.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (/content security policy/i.test(message.text())) breaches.push(message.text());
+  });
+  await page.addInitScript(() => {
+    globalThis.violations = [];
+    addEventListener('securitypolicyviolation', (event) =>
+      globalThis.violations.push(`${event.violatedDirective} ${event.blockedURI}`),
+    );
+  });
+  await page.goto(origin);
+  return { page, context, breaches };
+}
+
+/** Everything the page did that it must not; closes it. */
+export async function closePage({ page, context, breaches }) {
+  const violations = await page.evaluate(() => globalThis.violations);
+  await context.close();
+  return [...breaches, ...violations];
+}
+
+/** What axe finds wrong, one line each. Runs outside of the page's policy, as an extension would. */
+export async function accessibilityProblems(page) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`,
+  );
+}
+
+/** The texts that the last answer had, one after the other, until it ended. */
+export async function watchAnswer(page) {
+  await page.evaluate(() => {
+    globalThis.answerTexts = [];
+    const read = () => {
+      const text = [...document.querySelectorAll('.answer')].at(-1)?.querySelector('.answer-text');
+      const now = text?.textContent ?? '';
+      if (now !== globalThis.answerTexts.at(-1)) globalThis.answerTexts.push(now);
+    };
+    new MutationObserver(read).observe(document.body, { childList: true, subtree: true });
+  });
+  return () => page.evaluate(() => globalThis.answerTexts.filter((text) => text !== ''));
+}
+
+export const box = (page) => page.locator('#question');
+export const questions = (page) => page.locator('.question').allTextContents();
+export const lastAnswer = (page) => page.locator('.answer').last();
+
+export async function ask(page, question) {
+  await box(page).fill(question);
+  await box(page).press('Enter');
+}
+
+export async function waitForEnd(page, timeout = 15_000) {
+  await page.locator('.answer[aria-busy="false"]').last().waitFor({ timeout });
+  await page.locator('.send[data-busy="false"]').waitFor({ timeout });
+}
