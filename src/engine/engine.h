@@ -28,17 +28,18 @@ struct SamplingParams {
   float repetition_penalty = 1.0F;  // over prompt and answer; 1 is off
   float presence_penalty = 0.0F;    // over the answer
   float frequency_penalty = 0.0F;   // over the answer
-  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<std::pair<TokenId, float>> logit_bias = {};
   std::uint64_t seed = 0;
 };
 
 struct GenerateRequest {
-  std::vector<TokenId> prompt;  // not empty; every id < n_vocab
-  SamplingParams sampling;
+  std::vector<TokenId> prompt = {};  // not empty; every id < n_vocab
+  SamplingParams sampling = {};
   std::uint32_t max_new_tokens = 0;  // at least 1
-  std::vector<TokenId> end_tokens;   // ending the answer; reported in EndEvent, never as a token
+  // These end the answer; the one that did is in EndEvent, never in a TokenEvent.
+  std::vector<TokenId> end_tokens = {};
   bool ignore_end_tokens = false;
-  std::optional<std::uint32_t> n_logprobs;  // alternatives beside each token, 0 to 20
+  std::optional<std::uint32_t> n_logprobs = {};  // alternatives beside each token, 0 to 20
 };
 
 struct TokenLogprob {
@@ -48,9 +49,9 @@ struct TokenLogprob {
 
 struct TokenEvent {
   TokenId token = 0;
-  std::uint32_t index = 0;               // 0 for the answer's first token
-  std::optional<float> logprob;          // when asked for: of the unmodified distribution
-  std::vector<TokenLogprob> alternatives;  // most likely first
+  std::uint32_t index = 0;                      // 0 for the answer's first token
+  std::optional<float> logprob = {};            // when asked for: of the unmodified distribution
+  std::vector<TokenLogprob> alternatives = {};  // most likely first
 };
 
 enum class FinishReason : std::uint8_t {
@@ -62,14 +63,14 @@ enum class FinishReason : std::uint8_t {
 
 struct EndEvent {
   FinishReason reason = FinishReason::kEndToken;
-  std::optional<TokenId> end_token;
-  std::optional<Error> error;
+  std::optional<TokenId> end_token = {};
+  std::optional<Error> error = {};
   std::uint32_t n_prompt_tokens = 0;
   std::uint32_t n_cached_tokens = 0;
-  std::uint32_t n_new_tokens = 0;
-  double queue_ms = 0;    // submit to first computed
-  double prefill_ms = 0;  // first computed to first token
-  double decode_ms = 0;   // first token to end
+  std::uint32_t n_new_tokens = 0;  // TokenEvents emitted: the end token isn't among them
+  double queue_ms = 0;             // submit to first computed
+  double prefill_ms = 0;           // first computed to first token
+  double decode_ms = 0;            // first token to end
 };
 
 using Event = std::variant<TokenEvent, EndEvent>;
@@ -79,21 +80,22 @@ using Event = std::variant<TokenEvent, EndEvent>;
 using EventSink = std::move_only_function<void(Event)>;
 
 struct EngineOptions {
-  std::uint32_t n_ctx = 0;            // longest prompt and answer together; 0: the model's, capped
-  std::uint64_t kv_bytes = 0;         // memory for KV pages; 0: enough for two full contexts
-  std::uint32_t max_sequences = 64;   // computed at once; further ones wait
-  std::uint32_t max_queued = 256;     // waiting beyond that: submit() fails with kUnavailable
-  std::uint32_t max_step_tokens = 256;  // tokens of one step; long prompts are cut into chunks
+  std::uint32_t n_ctx = 0;           // longest prompt and answer together; 0: the model's or 8192
+  std::uint64_t kv_bytes = 0;        // memory for KV pages; 0: enough for two full contexts
+  std::uint32_t max_sequences = 64;  // computed at once; further ones wait
+  std::uint32_t max_queued = 256;    // waiting beyond that: submit() fails with kUnavailable
+  // Tokens of one step; long prompts are cut into chunks. Caps max_sequences.
+  std::uint32_t max_step_tokens = 256;
 };
 
 // One consistent reading; counters only grow.
 struct EngineStats {
   std::uint32_t n_running = 0;
-  std::uint32_t n_waiting = 0;
+  std::uint32_t n_waiting = 0;  // not started, or parked until pages are free
   std::uint32_t n_pages = 0;
   std::uint32_t n_pages_used = 0;
   std::uint64_t n_steps = 0;
-  std::uint64_t prompt_tokens = 0;
+  std::uint64_t prompt_tokens = 0;  // of prompts computed to their end
   std::uint64_t new_tokens = 0;
   std::uint64_t finished_end = 0;
   std::uint64_t finished_length = 0;
