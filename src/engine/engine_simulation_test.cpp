@@ -1,0 +1,184 @@
+// Random loads on the engine from several threads; every finished answer is compared with the one
+// that the plain loop gives.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "engine/engine.h"
+#include "engine/fake_model.h"
+#include "engine/plain_answer.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kVocab = 53;
+constexpr std::uint32_t kContext = 160;
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  std::uint32_t draw(std::uint32_t least, std::uint32_t most) {
+    return std::uniform_int_distribution<std::uint32_t>(least, most)(engine_);
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+GenerateRequest random_request(Random& random) {
+  GenerateRequest request;
+  const std::uint32_t n_prompt =
+      random.draw(0, 3) == 0 ? random.draw(1, kContext - 1) : random.draw(1, 20);
+  for (std::uint32_t i = 0; i < n_prompt; ++i) {
+    request.prompt.push_back(random.draw(0, kVocab - 1));
+  }
+  request.max_new_tokens = random.draw(1, kContext);
+  request.sampling.seed = random.draw(0, 1'000'000);
+  request.sampling.temperature = static_cast<float>(random.draw(0, 3)) * 0.5F;
+  request.sampling.top_k = random.draw(0, 1) * random.draw(1, kVocab);
+  request.sampling.top_p = random.draw(0, 1) == 0 ? 1.0F : 0.9F;
+  request.sampling.presence_penalty = random.draw(0, 3) == 0 ? 0.5F : 0.0F;
+  if (random.draw(0, 1) == 0) request.end_tokens = {random.draw(0, kVocab - 1)};
+  return request;
+}
+
+struct Submitted {
+  GenerateRequest request;
+  SequenceId id = 0;
+  EventLog log;
+};
+
+// A cancelled answer is the beginning of the whole one.
+void compare(Submitted& submitted, FakeModel& reference) {
+  const EndEvent& end = submitted.log.wait();
+  const PlainAnswer plain = answer_plainly(reference, submitted.request, kContext);
+  ASSERT_EQ(submitted.log.n_misplaced(), 0);
+  ASSERT_EQ(end.n_new_tokens, submitted.log.tokens().size());
+  if (end.reason == FinishReason::kCancelled) {
+    ASSERT_LE(submitted.log.tokens().size(), plain.tokens.size());
+    ASSERT_TRUE(std::equal(submitted.log.tokens().begin(), submitted.log.tokens().end(),
+                           plain.tokens.begin()));
+  } else {
+    ASSERT_EQ(submitted.log.tokens(), plain.tokens);
+    ASSERT_EQ(end.reason, plain.reason);
+  }
+}
+
+void expect_sums(const EngineStats& stats, std::deque<Submitted>& all) {
+  std::map<FinishReason, std::uint64_t> reasons;
+  std::uint64_t n_new = 0;
+  for (Submitted& submitted : all) {
+    ++reasons[submitted.log.wait().reason];
+    n_new += submitted.log.wait().n_new_tokens;
+  }
+  EXPECT_EQ(stats.finished_end, reasons[FinishReason::kEndToken]);
+  EXPECT_EQ(stats.finished_length, reasons[FinishReason::kLength]);
+  EXPECT_EQ(stats.finished_cancelled, reasons[FinishReason::kCancelled]);
+  EXPECT_EQ(stats.finished_failed, 0U);
+  EXPECT_EQ(stats.new_tokens, n_new);
+  EXPECT_EQ(stats.n_pages_used, 0U);
+  EXPECT_EQ(stats.n_running, 0U);
+  EXPECT_EQ(stats.n_waiting, 0U);
+}
+
+TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
+  FakeModel reference(kVocab, kContext);
+  std::uint64_t n_computed_again = 0;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    Random random(seed);
+    FakeModel model(kVocab, kContext);
+    const std::uint32_t n_pages = pages_for(kContext) + random.draw(0, 6);
+    auto engine = Engine::create(model, {.kv_bytes = n_pages * model.kv_page_bytes(),
+                                         .max_sequences = random.draw(1, 12),
+                                         .max_queued = 1000,
+                                         .max_step_tokens = random.draw(1, 70)});
+    ASSERT_TRUE(engine.has_value());
+    std::deque<Submitted> all;
+    for (int i = 0; i < 60; ++i) {
+      Submitted& next = all.emplace_back();
+      next.request = random_request(random);
+      next.id = *(*engine)->submit(next.request, next.log.sink());
+      if (random.draw(0, 2) == 0) (*engine)->cancel(all[random.draw(0, i)].id);
+      if (random.draw(0, 5) == 0) std::this_thread::yield();
+    }
+    for (Submitted& submitted : all) {
+      compare(submitted, reference);
+      if (HasFatalFailure()) FAIL() << "seed " << seed;
+    }
+    expect_sums((*engine)->stats(), all);
+    EXPECT_EQ(model.n_faults, 0U) << "seed " << seed;
+    n_computed_again += model.n_beginnings > all.size() ? model.n_beginnings - all.size() : 0;
+  }
+  EXPECT_GT(n_computed_again, 0U) << "pages are never scarce any more";
+}
+
+TEST(EngineSimulation, CancelStormsFromManyThreadsLeaveNothingBehind) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  auto engine = Engine::create(model, {.kv_bytes = 8 * model.kv_page_bytes(),
+                                       .max_sequences = 6,
+                                       .max_queued = 1000,
+                                       .max_step_tokens = 40});
+  ASSERT_TRUE(engine.has_value());
+  Engine& door = **engine;
+  constexpr std::size_t kThreads = 4;
+  std::vector<std::deque<Submitted>> all(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&door, &mine = all[thread], thread] {
+      Random random(1000 + thread);
+      for (std::uint32_t i = 0; i < 60; ++i) {
+        Submitted& next = mine.emplace_back();
+        next.request = random_request(random);
+        next.id = *door.submit(next.request, next.log.sink());
+        for (int c = 0; c < 3; ++c) door.cancel(random.draw(1, 300));  // anyone's, known or not
+        const EngineStats stats = door.stats();
+        EXPECT_LE(stats.n_running, 6U);
+        EXPECT_LE(stats.n_pages_used, stats.n_pages);
+      }
+      for (std::uint32_t id = 1; id < 300; id += 1 + random.draw(0, 4)) door.cancel(id);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (auto& mine : all) {
+    for (Submitted& submitted : mine) {
+      compare(submitted, reference);
+      if (HasFatalFailure()) return;
+    }
+  }
+  const EngineStats stats = door.stats();
+  EXPECT_EQ(stats.n_pages_used, 0U);
+  EXPECT_EQ(stats.n_running + stats.n_waiting, 0U);
+  EXPECT_EQ(stats.finished_end + stats.finished_length + stats.finished_cancelled, kThreads * 60);
+  EXPECT_EQ(model.n_faults, 0U);
+}
+
+TEST(EngineSimulation, StoppingAtAnyMomentEndsEverySequenceOnce) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Random random(seed);
+    FakeModel model(kVocab, kContext);
+    std::deque<Submitted> all(20);
+    {
+      auto engine =
+          Engine::create(model, {.max_sequences = 4, .max_step_tokens = random.draw(1, 40)});
+      ASSERT_TRUE(engine.has_value());
+      for (Submitted& next : all) {
+        next.request = random_request(random);
+        next.id = *(*engine)->submit(next.request, next.log.sink());
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(random.draw(0, 3000)));
+    }
+    for (Submitted& submitted : all) {
+      ASSERT_TRUE(submitted.log.ended());
+      EXPECT_EQ(submitted.log.n_misplaced(), 0);
+      EXPECT_NE(submitted.log.wait().reason, FinishReason::kFailed);
+    }
+    EXPECT_EQ(model.n_faults, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace jarip

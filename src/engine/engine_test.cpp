@@ -1,0 +1,460 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <semaphore>
+#include <thread>
+
+#include "engine/fake_model.h"
+#include "engine/plain_answer.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kVocab = 61;
+constexpr std::uint32_t kContext = 300;
+
+GenerateRequest make_request(std::vector<TokenId> prompt, std::uint32_t max_new_tokens,
+                             std::uint64_t seed = 0) {
+  GenerateRequest request;
+  request.prompt = std::move(prompt);
+  request.max_new_tokens = max_new_tokens;
+  request.sampling.seed = seed;
+  return request;
+}
+
+// Requests of all kinds, each a function of its number.
+GenerateRequest varied_request(std::uint32_t number) {
+  GenerateRequest request;
+  const std::uint32_t n_prompt = 1 + number * 37 % 170;
+  for (std::uint32_t i = 0; i < n_prompt; ++i) request.prompt.push_back((number + i * i) % kVocab);
+  request.max_new_tokens = 1 + number * 29 % 150;
+  request.sampling.seed = number;
+  request.sampling.temperature = static_cast<float>(number % 4) * 0.4F;
+  if (number % 3 == 0) request.sampling.top_k = 1 + number % 20;
+  if (number % 3 == 1) request.sampling.top_p = 0.8F;
+  if (number % 5 == 0) request.sampling.repetition_penalty = 1.3F;
+  if (number % 5 == 1) request.sampling.frequency_penalty = 0.2F;
+  if (number % 7 == 0) request.sampling.logit_bias = {{number % kVocab, 2.0F}};
+  if (number % 2 == 0) request.end_tokens = {number % kVocab};
+  if (number % 6 == 0) request.n_logprobs = number % 4;
+  return request;
+}
+
+void expect_plain(EventLog& log, FakeModel& model, const GenerateRequest& request,
+                  std::uint32_t n_ctx = kContext) {
+  const EndEvent& end = log.wait();
+  const PlainAnswer plain = answer_plainly(model, request, n_ctx);
+  EXPECT_EQ(log.tokens(), plain.tokens);
+  EXPECT_EQ(log.logprobs(), plain.logprobs);
+  EXPECT_EQ(end.reason, plain.reason);
+  EXPECT_EQ(end.n_new_tokens, plain.tokens.size());
+  EXPECT_EQ(end.n_prompt_tokens, request.prompt.size());
+  EXPECT_EQ(log.n_misplaced(), 0);
+}
+
+std::unique_ptr<Engine> make_engine(FakeModel& model, const EngineOptions& options = {}) {
+  auto engine = Engine::create(model, options);
+  EXPECT_TRUE(engine.has_value()) << engine.error().message;
+  return *std::move(engine);
+}
+
+std::uint64_t one_context_bytes(const FakeModel& model) {
+  return pages_for(kContext) * model.kv_page_bytes();
+}
+
+// Holds the engine's thread at the beginning of its steps until released.
+struct Gate {
+  std::binary_semaphore reached{0};
+  std::counting_semaphore<> released{0};
+  void hold() {
+    reached.release();
+    released.acquire();
+  }
+};
+
+TEST(Engine, AnAnswerIsWhatThePlainLoopGives) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  const auto engine = make_engine(model);
+  for (std::uint32_t number = 0; number < 12; ++number) {
+    EventLog log;
+    ASSERT_TRUE(engine->submit(varied_request(number), log.sink()).has_value());
+    expect_plain(log, reference, varied_request(number));
+  }
+  EXPECT_EQ(model.n_faults, 0U);
+}
+
+TEST(Engine, BatchAndChunkSizeNeverChangeAnAnswer) {
+  FakeModel reference(kVocab, kContext);
+  for (const std::uint32_t max_step_tokens : {1U, 3U, 16U, 64U, 256U}) {
+    FakeModel model(kVocab, kContext);
+    const auto engine =
+        make_engine(model, {.max_sequences = 16, .max_step_tokens = max_step_tokens});
+    std::deque<EventLog> logs(24);
+    for (std::uint32_t number = 0; number < 24; ++number) {
+      ASSERT_TRUE(engine->submit(varied_request(number), logs[number].sink()).has_value());
+    }
+    for (std::uint32_t number = 0; number < 24; ++number) {
+      expect_plain(logs[number], reference, varied_request(number));
+    }
+    EXPECT_EQ(model.n_faults, 0U);
+    EXPECT_EQ(engine->stats().n_pages_used, 0U);
+  }
+}
+
+TEST(Engine, ScarcePagesParkSequencesAndChangeNoAnswer) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  const auto engine =
+      make_engine(model, {.kv_bytes = one_context_bytes(model), .max_sequences = 8});
+  std::deque<EventLog> logs(16);
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    // Short prompts and long answers: all start, and soon there is no room for all.
+    ASSERT_TRUE(engine->submit(make_request({i, i + 1}, 120, i), logs[i].sink()).has_value());
+  }
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    expect_plain(logs[i], reference, make_request({i, i + 1}, 120, i));
+  }
+  EXPECT_EQ(model.n_faults, 0U);
+  EXPECT_GT(model.n_beginnings, 16U) << "no sequence was ever computed again";
+  const EngineStats stats = engine->stats();
+  EXPECT_EQ(stats.n_pages_used, 0U);
+  EXPECT_EQ(stats.prompt_tokens, 32U);  // computing again doesn't count again
+  EXPECT_EQ(stats.new_tokens, 16U * 120U);
+}
+
+TEST(Engine, TheContextsEndEndsAnAnswer) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  const auto engine = make_engine(model, {.n_ctx = 100});
+  EXPECT_EQ(engine->n_ctx(), 100U);
+  for (const std::uint32_t n_prompt : {1U, 60U, 64U, 98U, 99U}) {
+    EventLog log;
+    const GenerateRequest request =
+        make_request(std::vector<TokenId>(n_prompt, 5), std::numeric_limits<std::uint32_t>::max());
+    ASSERT_TRUE(engine->submit(request, log.sink()).has_value());
+    EXPECT_EQ(log.wait().reason, FinishReason::kLength);
+    EXPECT_EQ(log.tokens().size(), 100 - n_prompt);
+    expect_plain(log, reference, request, 100);
+  }
+}
+
+TEST(Engine, AnEndTokenEndsTheAnswerAndIsOnlyInTheEndEvent) {
+  FakeModel model(kVocab, kContext);
+  const auto engine = make_engine(model);
+  GenerateRequest request = make_request({1, 2, 3}, 50);
+  EventLog free_run;
+  ASSERT_TRUE(engine->submit(request, free_run.sink()).has_value());
+  free_run.wait();
+  ASSERT_EQ(free_run.tokens().size(), 50U);
+  // End at the first occurrence of the 20th token.
+  const TokenId end_token = free_run.tokens()[20];
+  const auto first = std::ranges::find(free_run.tokens(), end_token);
+  const std::vector<TokenId> expected(free_run.tokens().begin(), first);
+
+  request.end_tokens = {kVocab - 1 == end_token ? 0 : kVocab - 1, end_token};
+  std::erase_if(request.end_tokens, [&](TokenId token) {
+    return token != end_token && std::ranges::find(expected, token) != expected.end();
+  });
+  EventLog ended;
+  ASSERT_TRUE(engine->submit(request, ended.sink()).has_value());
+  const EndEvent& end = ended.wait();
+  EXPECT_EQ(end.reason, FinishReason::kEndToken);
+  EXPECT_EQ(end.end_token, end_token);
+  EXPECT_EQ(ended.tokens(), expected);
+  EXPECT_EQ(end.n_new_tokens, expected.size());
+
+  request.ignore_end_tokens = true;
+  EventLog ignored;
+  ASSERT_TRUE(engine->submit(request, ignored.sink()).has_value());
+  EXPECT_EQ(ignored.wait().reason, FinishReason::kLength);
+  EXPECT_EQ(ignored.wait().end_token, std::nullopt);
+  EXPECT_EQ(ignored.tokens(), free_run.tokens());
+}
+
+TEST(Engine, LogprobsComeWithEachTokenWhenAskedFor) {
+  FakeModel model(kVocab, kContext);
+  const auto engine = make_engine(model);
+  GenerateRequest request = make_request({7}, 5);
+  request.n_logprobs = 4;
+  std::vector<TokenEvent> events;
+  EventLog log;
+  ASSERT_TRUE(engine
+                  ->submit(request, log.sink([&](const Event& event) {
+                    if (auto* token = std::get_if<TokenEvent>(&event)) events.push_back(*token);
+                  }))
+                  .has_value());
+  log.wait();
+  ASSERT_EQ(events.size(), 5U);
+  for (const TokenEvent& event : events) {
+    ASSERT_TRUE(event.logprob.has_value());
+    EXPECT_LT(*event.logprob, 0.0F);
+    EXPECT_EQ(event.alternatives.size(), 4U);
+  }
+}
+
+TEST(Engine, RequestsOutOfRangeAreRefusedByName) {
+  FakeModel model(kVocab, kContext);
+  const auto engine = make_engine(model);
+  const float nan = std::nanf("");
+  struct Case {
+    std::function<void(GenerateRequest&)> change;
+    ErrorCode code;
+    std::string where;
+  };
+  const std::vector<Case> cases = {
+      {[](auto& r) { r.prompt.clear(); }, ErrorCode::kInvalidArgument, "prompt"},
+      {[](auto& r) { r.prompt.push_back(kVocab); }, ErrorCode::kInvalidArgument, "prompt"},
+      {[](auto& r) { r.prompt.assign(kContext, 1); }, ErrorCode::kContextOverflow, "prompt"},
+      {[](auto& r) { r.max_new_tokens = 0; }, ErrorCode::kInvalidArgument, "max_new_tokens"},
+      {[](auto& r) { r.end_tokens = {kVocab}; }, ErrorCode::kInvalidArgument, "end_tokens"},
+      {[](auto& r) { r.n_logprobs = 21; }, ErrorCode::kInvalidArgument, "n_logprobs"},
+      {[](auto& r) { r.sampling.temperature = -0.1F; }, ErrorCode::kInvalidArgument, "temperature"},
+      {[=](auto& r) { r.sampling.temperature = nan; }, ErrorCode::kInvalidArgument, "temperature"},
+      {[](auto& r) { r.sampling.top_p = 1.1F; }, ErrorCode::kInvalidArgument, "top_p"},
+      {[=](auto& r) { r.sampling.top_p = nan; }, ErrorCode::kInvalidArgument, "top_p"},
+      {[](auto& r) { r.sampling.min_p = -1; }, ErrorCode::kInvalidArgument, "min_p"},
+      {[](auto& r) { r.sampling.repetition_penalty = 0; }, ErrorCode::kInvalidArgument,
+       "repetition_penalty"},
+      {[=](auto& r) { r.sampling.presence_penalty = nan; }, ErrorCode::kInvalidArgument,
+       "presence_penalty"},
+      {[](auto& r) { r.sampling.frequency_penalty = 1e30F; }, ErrorCode::kInvalidArgument,
+       "frequency_penalty"},
+      {[](auto& r) { r.sampling.logit_bias = {{kVocab, 0.0F}}; }, ErrorCode::kInvalidArgument,
+       "logit_bias"},
+      {[=](auto& r) { r.sampling.logit_bias = {{0, nan}}; }, ErrorCode::kInvalidArgument,
+       "logit_bias"},
+  };
+  for (const Case& c : cases) {
+    GenerateRequest request = make_request({1}, 1);
+    c.change(request);
+    const auto id =
+        engine->submit(std::move(request), [](Event) { ADD_FAILURE() << "sink called"; });
+    ASSERT_FALSE(id.has_value()) << c.where;
+    EXPECT_EQ(id.error().code, c.code) << c.where;
+    EXPECT_EQ(id.error().where, c.where) << id.error().message;
+  }
+}
+
+TEST(Engine, ContextOverflowNamesBothNumbers) {
+  FakeModel model(kVocab, kContext);
+  const auto engine = make_engine(model, {.n_ctx = 40});
+  const auto id = engine->submit(make_request(std::vector<TokenId>(57, 1), 1), [](Event) {});
+  ASSERT_FALSE(id.has_value());
+  EXPECT_NE(id.error().message.find("57"), std::string::npos);
+  EXPECT_NE(id.error().message.find("40"), std::string::npos);
+}
+
+TEST(Engine, OptionsOutOfRangeAreRefusedByName) {
+  FakeModel model(kVocab, kContext);
+  const std::pair<EngineOptions, std::string> cases[] = {
+      {{.n_ctx = 1}, "n_ctx"},
+      {{.n_ctx = kContext + 1}, "n_ctx"},
+      {{.kv_bytes = one_context_bytes(model) - 1}, "kv_bytes"},
+      {{.kv_bytes = std::numeric_limits<std::uint64_t>::max()}, "kv_bytes"},
+      {{.max_sequences = 0}, "max_sequences"},
+      {{.max_sequences = 1'000'000}, "max_sequences"},
+      {{.max_queued = 1'000'000}, "max_queued"},
+      {{.max_step_tokens = 0}, "max_step_tokens"},
+      {{.max_step_tokens = 1'000'000}, "max_step_tokens"},
+  };
+  for (const auto& [options, where] : cases) {
+    const auto engine = Engine::create(model, options);
+    ASSERT_FALSE(engine.has_value()) << where;
+    EXPECT_EQ(engine.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(engine.error().where, where);
+  }
+}
+
+TEST(Engine, DefaultsTakeTheModelsContextUpToTheCapAndTwoOfThemInPages) {
+  FakeModel small(kVocab, kContext);
+  FakeModel large(kVocab, 100'000);
+  EXPECT_EQ(make_engine(small)->n_ctx(), kContext);
+  EXPECT_EQ(make_engine(small)->stats().n_pages, 2 * pages_for(kContext));
+  EXPECT_EQ(make_engine(large)->n_ctx(), 8192U);
+  EXPECT_EQ(make_engine(large, {.n_ctx = 50'000})->n_ctx(), 50'000U);
+}
+
+TEST(Engine, LogitsThatAreNotFiniteFailOneSequenceAndNoOther) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  model.poison = reference.poison = 60;
+  const auto engine = make_engine(model);
+  GenerateRequest healthy = make_request({1, 2}, 80);
+  healthy.sampling.logit_bias = {{60, -1000.0F}};
+  EventLog failing;
+  EventLog going_on;
+  ASSERT_TRUE(engine->submit(healthy, going_on.sink()).has_value());
+  ASSERT_TRUE(engine->submit(make_request({3, 60}, 80), failing.sink()).has_value());
+  const EndEvent& end = failing.wait();
+  EXPECT_EQ(end.reason, FinishReason::kFailed);
+  ASSERT_TRUE(end.error.has_value());
+  EXPECT_EQ(end.error->code, ErrorCode::kInternal);
+  EXPECT_NE(end.error->message.find("not finite"), std::string::npos);
+  EXPECT_TRUE(failing.tokens().empty());
+  expect_plain(going_on, reference, healthy);
+  EXPECT_EQ(engine->stats().finished_failed, 1U);
+}
+
+TEST(Engine, AFullQueueRefusesAndHasRoomAgainAfterAnEnd) {
+  Gate gate;
+  FakeModel model(kVocab, kContext);
+  model.on_step = [&](auto) { gate.hold(); };
+  std::deque<EventLog> logs(4);
+  const auto engine = make_engine(model, {.max_sequences = 1, .max_queued = 2});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(engine->submit(make_request({1}, 1), logs[i].sink()).has_value());
+  }
+  gate.reached.acquire();
+  EXPECT_EQ(engine->stats().n_running, 1U);
+  EXPECT_EQ(engine->stats().n_waiting, 2U);
+  const auto refused = engine->submit(make_request({1}, 1), logs[3].sink());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  gate.released.release(100);
+  logs[0].wait();
+  EXPECT_TRUE(engine->submit(make_request({1}, 1), logs[3].sink()).has_value());
+  for (EventLog& log : logs) EXPECT_EQ(log.wait().reason, FinishReason::kLength);
+}
+
+TEST(Engine, CancelTakesEffectBeforeTheNextStep) {
+  Gate gate;
+  FakeModel model(kVocab, kContext);
+  model.on_step = [&](auto) { gate.hold(); };
+  EventLog log;
+  EventLog queued;
+  const auto engine = make_engine(model, {.max_sequences = 1});
+  const auto id = engine->submit(make_request({1}, 100), log.sink());
+  const auto queued_id = engine->submit(make_request({1}, 100), queued.sink());
+  for (int step = 0; step < 3; ++step) {
+    gate.reached.acquire();
+    gate.released.release();
+  }
+  gate.reached.acquire();  // in its fourth step
+  engine->cancel(*id);
+  engine->cancel(*id);
+  engine->cancel(*queued_id);
+  engine->cancel(12345);
+  gate.released.release(100);
+  EXPECT_EQ(log.wait().reason, FinishReason::kCancelled);
+  EXPECT_EQ(log.tokens().size(), 4U);
+  EXPECT_EQ(queued.wait().reason, FinishReason::kCancelled);
+  EXPECT_TRUE(queued.tokens().empty());
+  EXPECT_EQ(queued.wait().prefill_ms, 0.0);
+  const EngineStats stats = engine->stats();
+  EXPECT_EQ(stats.n_pages_used, 0U);
+  EXPECT_EQ(stats.n_running + stats.n_waiting, 0U);
+  EXPECT_EQ(stats.finished_cancelled, 2U);
+}
+
+TEST(Engine, ASinkMayCancelItsOwnSequence) {
+  FakeModel model(kVocab, kContext);
+  EventLog log;
+  std::atomic<SequenceId> id{0};
+  const auto engine = make_engine(model);
+  Engine& door = *engine;
+  id = *engine->submit(make_request({1}, 200), log.sink([&](const Event& event) {
+    const auto* token = std::get_if<TokenEvent>(&event);
+    while (id == 0) std::this_thread::yield();
+    if (token != nullptr && token->index == 9) door.cancel(id);
+  }));
+  EXPECT_EQ(log.wait().reason, FinishReason::kCancelled);
+  EXPECT_EQ(log.tokens().size(), 10U);
+}
+
+TEST(Engine, ASinkMaySubmitTheNextRequestAndReadStats) {
+  FakeModel model(kVocab, kContext);
+  FakeModel reference(kVocab, kContext);
+  EventLog first;
+  EventLog second;
+  const auto engine = make_engine(model, {.max_sequences = 1, .max_queued = 0});
+  Engine& door = *engine;
+  ASSERT_TRUE(engine
+                  ->submit(make_request({1}, 3), first.sink([&](const Event& event) {
+                    if (!std::holds_alternative<EndEvent>(event)) return;
+                    EXPECT_EQ(door.stats().n_running, 0U);
+                    EXPECT_EQ(door.stats().n_pages_used, 0U);
+                    EXPECT_TRUE(door.submit(make_request({2}, 3), second.sink()).has_value());
+                  }))
+                  .has_value());
+  expect_plain(second, reference, make_request({2}, 3));
+}
+
+TEST(Engine, StoppingCancelsWhatRunsAndWaitsAndEmitsEveryEnd) {
+  Gate gate;
+  FakeModel model(kVocab, kContext);
+  model.on_step = [&](auto) { gate.hold(); };
+  std::deque<EventLog> logs(10);
+  {
+    const auto engine = make_engine(model, {.max_sequences = 4});
+    for (EventLog& log : logs) {
+      ASSERT_TRUE(engine->submit(make_request({1, 2}, 250), log.sink()).has_value());
+    }
+    gate.reached.acquire();
+    gate.released.release(3);  // some steps are computed, then the engine stops amid one
+    for (int step = 0; step < 3; ++step) gate.reached.acquire();
+    std::thread release([&] { gate.released.release(100); });
+    release.join();
+  }
+  for (EventLog& log : logs) {
+    ASSERT_TRUE(log.ended());
+    EXPECT_NE(log.wait().reason, FinishReason::kFailed);
+    EXPECT_EQ(log.n_misplaced(), 0);
+  }
+  EXPECT_EQ(logs.back().wait().reason, FinishReason::kCancelled);
+}
+
+TEST(Engine, DecodingGoesOnInEveryStepWhileALongPromptIsComputed) {
+  FakeModel model(kVocab, 5000);
+  std::vector<std::size_t> chunks_in_step;
+  model.on_step = [&](std::span<const SequenceChunk> chunks) {
+    bool prompt = false;
+    std::size_t n_decoding = 0;
+    for (const SequenceChunk& chunk : chunks) {
+      prompt = prompt || (chunk.n_logits == 0 && chunk.position > 0);
+      n_decoding += chunk.tokens.size() == 1 ? 1U : 0U;
+    }
+    if (prompt) chunks_in_step.push_back(n_decoding);
+  };
+  EventLog decoding;
+  EventLog long_prompt;
+  std::binary_semaphore begun{0};
+  std::binary_semaphore submitted{0};
+  {
+    const auto engine = make_engine(model, {.n_ctx = 5000, .max_step_tokens = 32});
+    const auto hold_first = [&](const Event& event) {
+      const auto* token = std::get_if<TokenEvent>(&event);
+      if (token == nullptr || token->index != 0) return;
+      begun.release();
+      submitted.acquire();
+    };
+    ASSERT_TRUE(engine->submit(make_request({1}, 2000), decoding.sink(hold_first)).has_value());
+    begun.acquire();
+    ASSERT_TRUE(engine->submit(make_request(std::vector<TokenId>(2000, 3), 1), long_prompt.sink())
+                    .has_value());
+    submitted.release();
+    long_prompt.wait();
+  }
+  ASSERT_GE(chunks_in_step.size(), 60U);
+  for (const std::size_t n_decoding : chunks_in_step) EXPECT_EQ(n_decoding, 1U);
+}
+
+TEST(Engine, TimesAreMeasuredFromSubmission) {
+  FakeModel model(kVocab, kContext);
+  model.on_step = [](auto) { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
+  EventLog log;
+  const auto engine = make_engine(model, {.max_step_tokens = 10});
+  ASSERT_TRUE(engine->submit(make_request(std::vector<TokenId>(30, 1), 4), log.sink()).has_value());
+  const EndEvent& end = log.wait();
+  EXPECT_GE(end.queue_ms, 0.0);
+  EXPECT_GE(end.prefill_ms, 6.0);  // three chunks
+  EXPECT_GE(end.decode_ms, 6.0);   // three more tokens
+  EXPECT_EQ(end.n_cached_tokens, 0U);
+}
+
+}  // namespace
+}  // namespace jarip

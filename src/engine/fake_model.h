@@ -1,0 +1,100 @@
+// For tests: a tiny model whose logits depend on every token of a sequence's history, which it
+// keeps in the KV pages and nowhere else. It checks each page it reads, so that a page given to two
+// sequences, lost or in the wrong place is found. step() runs on the engine's thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <set>
+
+#include "model/model.h"
+
+namespace jarip {
+
+class FakeModel : public Model {
+ public:
+  FakeModel(std::uint32_t n_vocab, std::uint32_t n_ctx) {
+    config_.family = "fake";
+    config_.n_vocab = n_vocab;
+    config_.n_ctx_train = n_ctx;
+  }
+
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
+  [[nodiscard]] std::size_t kv_page_bytes() const override { return kKvPageTokens * sizeof(Cell); }
+  [[nodiscard]] std::size_t memory_bytes() const override { return sizeof(*this); }
+
+  void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
+            std::span<float> logits) override {
+    if (on_step) on_step(chunks);
+    std::set<PageId> pages;
+    std::size_t n_rows = 0;
+    for (const SequenceChunk& chunk : chunks) {
+      check(!chunk.tokens.empty());
+      check(chunk.pages.size() * kKvPageTokens >= chunk.position + chunk.tokens.size());
+      for (const PageId page : chunk.pages) check(page < kv.n_pages && pages.insert(page).second);
+      if (chunk.position == 0) ++n_beginnings;
+      std::uint64_t history = read_history(chunk, kv);
+      for (std::uint32_t i = 0; i < chunk.tokens.size(); ++i) {
+        history = mix(history, chunk.tokens[i]);
+        cell(chunk, kv, chunk.position + i) = {history, chunk.position + i, chunk.tokens[i]};
+      }
+      if (chunk.n_logits == 0) continue;
+      write_logits(history, logits.subspan(n_rows * config_.n_vocab, config_.n_vocab));
+      if (chunk.tokens.back() == poison) {
+        logits[n_rows * config_.n_vocab] = std::numeric_limits<float>::quiet_NaN();
+      }
+      n_rows += chunk.n_logits;
+    }
+    check(logits.size() == n_rows * config_.n_vocab);
+  }
+
+  std::function<void(std::span<const SequenceChunk>)> on_step;  // set before the first step
+  std::optional<TokenId> poison;               // after this token, logits are not finite
+  std::atomic<std::uint64_t> n_faults{0};      // broken promises of the caller
+  std::atomic<std::uint64_t> n_beginnings{0};  // chunks that began a sequence, or began it again
+
+ private:
+  struct Cell {
+    std::uint64_t history;  // hash of all tokens to here
+    std::uint32_t position;
+    TokenId token;
+  };
+
+  void check(bool held) {
+    if (!held) ++n_faults;
+  }
+
+  static std::uint64_t mix(std::uint64_t history, std::uint64_t value) {
+    std::uint64_t x = (history ^ (value + 0x9e3779b97f4a7c15U)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31U);
+  }
+
+  static Cell& cell(const SequenceChunk& chunk, const KvMemory& kv, std::uint32_t position) {
+    std::byte* const page = kv.base + chunk.pages[position / kKvPageTokens] * kv.page_bytes;
+    return reinterpret_cast<Cell*>(page)[position % kKvPageTokens];
+  }
+
+  std::uint64_t read_history(const SequenceChunk& chunk, const KvMemory& kv) {
+    std::uint64_t history = 0;
+    for (std::uint32_t position = 0; position < chunk.position; ++position) {
+      const Cell& stored = cell(chunk, kv, position);
+      history = mix(history, stored.token);
+      check(stored.position == position && stored.history == history);
+    }
+    return history;
+  }
+
+  static void write_logits(std::uint64_t history, std::span<float> logits) {
+    for (std::size_t token = 0; token < logits.size(); ++token) {
+      logits[token] = static_cast<float>(mix(history, token) >> 40U) * 0x1p-21F - 4.0F;
+    }
+  }
+
+  ModelConfig config_;
+};
+
+}  // namespace jarip

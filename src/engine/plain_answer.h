@@ -1,0 +1,104 @@
+// For tests: the answer to a request as the simplest loop computes it, without the engine: the
+// whole prompt in one piece, then token after token, alone. What the engine must reproduce.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/kv_pages.h"
+#include "engine/sampler.h"
+
+namespace jarip {
+
+struct PlainAnswer {
+  std::vector<TokenId> tokens;
+  std::vector<float> logprobs;
+  FinishReason reason = FinishReason::kLength;
+};
+
+inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
+                                  std::uint32_t n_ctx) {
+  PlainAnswer answer;
+  Sampler sampler(model.config().n_vocab);
+  auto pages = KvPages::create(model.kv_page_bytes(), pages_for(n_ctx));
+  PageTable table;
+  std::vector<TokenId> tokens = request.prompt;
+  std::vector<float> logits(model.config().n_vocab);
+  std::uint32_t n_computed = 0;
+  while (tokens.size() < n_ctx && answer.tokens.size() < request.max_new_tokens) {
+    if (!pages->grow(table, static_cast<std::uint32_t>(tokens.size()))) break;
+    const SequenceChunk chunk = {.tokens = std::span(tokens).subspan(n_computed),
+                                 .position = n_computed,
+                                 .pages = table,
+                                 .n_logits = 1};
+    model.step({&chunk, 1}, pages->memory(), logits);
+    n_computed = static_cast<std::uint32_t>(tokens.size());
+    const auto sampled =
+        sampler.sample({.logits = logits,
+                        .tokens = tokens,
+                        .n_prompt = static_cast<std::uint32_t>(request.prompt.size()),
+                        .n_logprobs = request.n_logprobs},
+                       request.sampling);
+    if (!sampled) {
+      answer.reason = FinishReason::kFailed;
+      break;
+    }
+    if (!request.ignore_end_tokens &&
+        std::ranges::find(request.end_tokens, sampled->token) != request.end_tokens.end()) {
+      answer.reason = FinishReason::kEndToken;
+      break;
+    }
+    tokens.push_back(sampled->token);
+    answer.tokens.push_back(sampled->token);
+    if (sampled->logprob) answer.logprobs.push_back(*sampled->logprob);
+  }
+  return answer;
+}
+
+// Gathers one request's events and lets a test wait for the last. Outlives the engine.
+class EventLog {
+ public:
+  EventSink sink(std::function<void(const Event&)> also = {}) {
+    return [this, also = std::move(also)](Event event) {
+      if (also) also(event);
+      const std::lock_guard lock(mutex_);
+      if (end_) ++n_late_;
+      if (auto* token = std::get_if<TokenEvent>(&event)) {
+        if (token->index != tokens_.size()) ++n_late_;
+        tokens_.push_back(token->token);
+        if (token->logprob) logprobs_.push_back(*token->logprob);
+      } else {
+        end_ = std::get<EndEvent>(std::move(event));
+        ended_.notify_all();
+      }
+    };
+  }
+
+  const EndEvent& wait() {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return end_.has_value(); });
+    return *end_;
+  }
+
+  [[nodiscard]] bool ended() const {
+    const std::lock_guard lock(mutex_);
+    return end_.has_value();
+  }
+  // To be read after wait().
+  [[nodiscard]] const std::vector<TokenId>& tokens() const { return tokens_; }
+  [[nodiscard]] const std::vector<float>& logprobs() const { return logprobs_; }
+  [[nodiscard]] int n_misplaced() const { return n_late_; }  // out of order, or after the end
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  std::vector<TokenId> tokens_;
+  std::vector<float> logprobs_;
+  std::optional<EndEvent> end_;
+  int n_late_ = 0;
+};
+
+}  // namespace jarip

@@ -1,0 +1,82 @@
+#include "engine/sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jarip {
+namespace {
+
+double milliseconds(Sequence::Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx)
+    : id_(id),
+      request_(std::move(request)),
+      sink_(std::move(sink)),
+      tokens_(std::move(request_.prompt)),
+      n_prompt_(static_cast<std::uint32_t>(tokens_.size())),
+      n_most_(n_prompt_ + std::min(request_.max_new_tokens, n_ctx - n_prompt_)),
+      submitted_(Clock::now()) {
+  std::sort(request_.end_tokens.begin(), request_.end_tokens.end());
+  if (request_.ignore_end_tokens) request_.end_tokens.clear();
+}
+
+void Sequence::start(Clock::time_point now) {
+  if (started_) return;
+  started_ = now;
+  // All that the answer can take, so that no later step allocates.
+  tokens_.reserve(n_most_);
+  pages.reserve(pages_for(n_most_));
+}
+
+SequenceChunk Sequence::next_chunk(std::uint32_t n_tokens) const {
+  return {.tokens = std::span(tokens_).subspan(n_computed_, n_tokens),
+          .position = n_computed_,
+          .pages = pages,
+          .n_logits = n_computed_ + n_tokens == tokens_.size() ? 1U : 0U};
+}
+
+SampleRequest Sequence::sample_request(std::span<const float> logits) const {
+  return {.logits = logits,
+          .tokens = tokens_,
+          .n_prompt = n_prompt_,
+          .n_logprobs = request_.n_logprobs};
+}
+
+bool Sequence::is_end_token(TokenId token) const {
+  return std::binary_search(request_.end_tokens.begin(), request_.end_tokens.end(), token);
+}
+
+std::optional<FinishReason> Sequence::take(SampledToken sampled, Clock::time_point now) {
+  if (!first_token_) first_token_ = now;
+  if (is_end_token(sampled.token)) {
+    end_token_ = sampled.token;
+    return FinishReason::kEndToken;
+  }
+  tokens_.push_back(sampled.token);
+  const bool full = tokens_.size() == n_most_;
+  sink_(TokenEvent{.token = sampled.token,
+                   .index = n_new() - 1,
+                   .logprob = sampled.logprob,
+                   .alternatives = std::move(sampled.alternatives)});
+  return full ? std::optional(FinishReason::kLength) : std::nullopt;
+}
+
+void Sequence::end(FinishReason reason, std::optional<Error> error, Clock::time_point now) {
+  const Clock::time_point started = started_.value_or(now);
+  const Clock::time_point first_token = first_token_.value_or(now);
+  sink_(EndEvent{.reason = reason,
+                 .end_token = end_token_,
+                 .error = std::move(error),
+                 .n_prompt_tokens = n_prompt_,
+                 .n_cached_tokens = 0,
+                 .n_new_tokens = n_new(),
+                 .queue_ms = milliseconds(started - submitted_),
+                 .prefill_ms = milliseconds(first_token - started),
+                 .decode_ms = milliseconds(now - first_token)});
+}
+
+}  // namespace jarip

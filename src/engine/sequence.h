@@ -1,0 +1,69 @@
+// One request's life inside the engine: its tokens, how far they are computed, its pages and its
+// events. Owned by the engine; its thread alone touches it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/kv_pages.h"
+#include "engine/sampler.h"
+
+namespace jarip {
+
+class Sequence {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // request is valid, its prompt shorter than n_ctx.
+  Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx);
+
+  [[nodiscard]] SequenceId id() const { return id_; }
+  [[nodiscard]] const SamplingParams& sampling() const { return request_.sampling; }
+  [[nodiscard]] std::uint32_t n_tokens() const {
+    return static_cast<std::uint32_t>(tokens_.size());
+  }
+  [[nodiscard]] std::uint32_t n_computed() const { return n_computed_; }
+  [[nodiscard]] std::uint32_t n_prompt() const { return n_prompt_; }
+  [[nodiscard]] std::uint32_t n_new() const { return n_tokens() - n_prompt_; }
+
+  PageTable pages;
+  bool running = false;
+
+  // Marks the start of computation, at the first call.
+  void start(Clock::time_point now);
+  // The next n_tokens tokens to compute; pages cover them.
+  [[nodiscard]] SequenceChunk next_chunk(std::uint32_t n_tokens) const;
+  // Counts them as computed.
+  void advance(std::uint32_t n_tokens) { n_computed_ += n_tokens; }
+  // Forgets what was computed; the pages are gone.
+  void rewind() { n_computed_ = 0; }
+
+  [[nodiscard]] SampleRequest sample_request(std::span<const float> logits) const;
+
+  [[nodiscard]] bool is_end_token(TokenId token) const;
+
+  // Takes the sampled token into the answer and emits it, unless it is an end token. The reason
+  // when that ends the answer.
+  [[nodiscard]] std::optional<FinishReason> take(SampledToken sampled, Clock::time_point now);
+
+  // Emits the last event.
+  void end(FinishReason reason, std::optional<Error> error, Clock::time_point now);
+
+ private:
+  SequenceId id_;
+  GenerateRequest request_;  // without the prompt, which is in tokens_
+  EventSink sink_;
+  std::vector<TokenId> tokens_;  // prompt and answer
+  std::uint32_t n_prompt_;
+  std::uint32_t n_most_;  // tokens_ never grows beyond
+  std::uint32_t n_computed_ = 0;
+  std::optional<TokenId> end_token_;
+  Clock::time_point submitted_;
+  std::optional<Clock::time_point> started_;
+  std::optional<Clock::time_point> first_token_;
+};
+
+}  // namespace jarip
