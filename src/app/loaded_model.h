@@ -34,16 +34,21 @@ class LoadedModel {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Tokenizer& tokenizer() const { return *tokenizer_; }
   [[nodiscard]] const ChatTemplate* chat_template() const { return chat_template_.get(); }
+  // The template, or why there is none to answer messages with: kUnsupported.
+  [[nodiscard]] Result<const ChatTemplate*> require_chat_template() const;
   [[nodiscard]] const Model& model() const { return *model_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] std::int64_t created() const { return created_; }  // the file's time, Unix seconds
 
  private:
   LoadedModel() = default;
+  Result<void> read_template(const GgufFile& file);
+
   std::string name_;
   std::int64_t created_ = 0;
   std::unique_ptr<Tokenizer> tokenizer_;
-  std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none
+  std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none, or none we can run
+  std::string why_no_template_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Engine> engine_;

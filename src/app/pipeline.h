@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/loaded_model.h"
+#include "app/seed.h"
 #include "app/turn.h"
 #include "base/result.h"
 
@@ -14,7 +15,7 @@ namespace jarip {
 
 class Pipeline {
  public:
-  explicit Pipeline(LoadedModel& model);
+  explicit Pipeline(LoadedModel& model, DrawSeed draw_seed = draw_random_seed);
   ~Pipeline();
 
   // Renders, tokenizes and submits; blocks for neither computation nor input. Errors are final and

@@ -1,0 +1,158 @@
+#include "app/answer.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace jarip {
+namespace {
+
+// A vocabulary of five tokens; the last is a control token.
+constexpr std::array<std::string_view, 5> kTokens = {"Hel", "lo", " wor", "ld", "<|end|>"};
+
+TokenText text_of_token(TokenId token) { return {kTokens[token], token == 4}; }
+
+// What the sink was given, and which sequences were cancelled.
+struct Heard {
+  std::string text;
+  std::vector<TextDelta> deltas;
+  std::optional<TurnEnd> end;
+  std::vector<SequenceId> cancelled;
+
+  AnswerRequest request(std::vector<std::string> stop = {}) {
+    return {.stop = std::move(stop),
+            .echo = {},
+            .seed = 42,
+            .text_of = text_of_token,
+            .cancel = [this](SequenceId id) { cancelled.push_back(id); },
+            .sink =
+                [this](TurnEvent event) {
+                  ASSERT_FALSE(end) << "something came after the end";
+                  if (auto* delta = std::get_if<TextDelta>(&event)) {
+                    text += delta->text;
+                    deltas.push_back(std::move(*delta));
+                  } else {
+                    end = std::get<TurnEnd>(std::move(event));
+                  }
+                }};
+  }
+};
+
+TokenEvent token(TokenId id) {
+  return {.token = id, .index = 0, .logprob = {}, .alternatives = {}};
+}
+
+EndEvent end(FinishReason reason) {
+  EndEvent event;
+  event.reason = reason;
+  event.n_prompt_tokens = 3;
+  event.n_new_tokens = 2;
+  event.prefill_ms = 1.5;
+  return event;
+}
+
+TEST(AnswerTest, TokensBecomeTextAndTheEndCarriesTheCounts) {
+  Heard heard;
+  Answer answer(heard.request());
+  answer.started(1);
+  for (const TokenId id : {0, 1, 2, 3}) answer.take(token(id));
+  EndEvent last = end(FinishReason::kEndToken);
+  last.end_token = 4;
+  answer.take(last);
+  EXPECT_EQ(heard.text, "Hello world");
+  ASSERT_TRUE(heard.end);
+  EXPECT_EQ(heard.end->finish, TurnFinish::kStop);
+  EXPECT_EQ(heard.end->n_prompt_tokens, 3U);
+  EXPECT_EQ(heard.end->n_new_tokens, 3U) << "the end token counts";
+  EXPECT_EQ(heard.end->seed, 42U);
+  EXPECT_EQ(heard.end->prefill_ms, 1.5);
+  EXPECT_FALSE(heard.end->error);
+  EXPECT_TRUE(heard.cancelled.empty());
+}
+
+TEST(AnswerTest, AStopStringEndsTheTextAndCancelsTheSequenceOnce) {
+  Heard heard;
+  Answer answer(heard.request({"o w"}));
+  answer.started(7);
+  for (const TokenId id : {0, 1, 2, 3}) answer.take(token(id));
+  answer.take(end(FinishReason::kCancelled));
+  EXPECT_EQ(heard.text, "Hell");
+  EXPECT_EQ(heard.cancelled, std::vector<SequenceId>{7});
+  ASSERT_TRUE(heard.end);
+  EXPECT_EQ(heard.end->finish, TurnFinish::kStop);
+}
+
+TEST(AnswerTest, AStopBeforeTheIdIsKnownCancelsAsSoonAsItIs) {
+  Heard heard;
+  Answer answer(heard.request({"Hello"}));
+  answer.take(token(0));
+  answer.take(token(1));
+  EXPECT_TRUE(heard.cancelled.empty());
+  answer.started(9);
+  EXPECT_EQ(heard.cancelled, std::vector<SequenceId>{9});
+}
+
+TEST(AnswerTest, WhatWasHeldBackComesBeforeTheEnd) {
+  Heard heard;
+  Answer answer(heard.request({"lo!"}));
+  answer.take(token(0));
+  answer.take(token(1));
+  EXPECT_EQ(heard.text, "Hel");
+  answer.take(end(FinishReason::kLength));
+  EXPECT_EQ(heard.text, "Hello");
+  EXPECT_EQ(heard.end->finish, TurnFinish::kLength);
+}
+
+TEST(AnswerTest, ControlTokensAreNoText) {
+  Heard heard;
+  Answer answer(heard.request());
+  answer.take(token(4));
+  EXPECT_TRUE(heard.deltas.empty());
+  answer.take(token(0));
+  EXPECT_EQ(heard.text, "Hel");
+}
+
+TEST(AnswerTest, TheEchoComesFirst) {
+  Heard heard;
+  AnswerRequest request = heard.request({"Say"});
+  request.echo = "Say: ";
+  Answer answer(std::move(request));
+  answer.take(token(0));
+  answer.take(end(FinishReason::kEndToken));
+  EXPECT_EQ(heard.text, "Say: Hel");
+  EXPECT_EQ(heard.end->finish, TurnFinish::kStop);
+}
+
+TEST(AnswerTest, CancellingAndFailingAreReportedAsTheyAre) {
+  Heard cancelled;
+  Answer(cancelled.request()).take(end(FinishReason::kCancelled));
+  EXPECT_EQ(cancelled.end->finish, TurnFinish::kCancelled);
+  EXPECT_FALSE(cancelled.end->error);
+  Heard failed;
+  EndEvent event = end(FinishReason::kFailed);
+  event.error = Error{ErrorCode::kInternal, "the model gave no numbers", {}};
+  Answer(failed.request()).take(event);
+  EXPECT_EQ(failed.end->finish, TurnFinish::kFailed);
+  ASSERT_TRUE(failed.end->error);
+  EXPECT_EQ(failed.end->error->message, "the model gave no numbers");
+}
+
+TEST(AnswerTest, LogprobsCarryTheBytesOfTokensAndAlternatives) {
+  Heard heard;
+  Answer answer(heard.request());
+  TokenEvent event = token(0);
+  event.logprob = -0.5F;
+  event.alternatives = {{0, -0.5F}, {4, -1.25F}};
+  answer.take(event);
+  ASSERT_EQ(heard.deltas.size(), 1U);
+  ASSERT_EQ(heard.deltas[0].details.size(), 1U);
+  const TokenDetail& detail = heard.deltas[0].details[0];
+  EXPECT_EQ(detail.chosen.bytes, "Hel");
+  EXPECT_EQ(detail.chosen.logprob, -0.5F);
+  ASSERT_EQ(detail.alternatives.size(), 2U);
+  EXPECT_EQ(detail.alternatives[1].bytes, "<|end|>");
+  EXPECT_EQ(detail.alternatives[1].token, 4U);
+}
+
+}  // namespace
+}  // namespace jarip

@@ -1,0 +1,93 @@
+#include "app/loaded_model.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "model/gguf.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
+
+std::int64_t modified_at(const std::filesystem::path& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 ? status.st_mtime : 0;
+}
+
+Result<unsigned> thread_count(unsigned wanted) {
+  if (wanted > ThreadPool::kMaxThreads) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} threads are more than the {} that one model can use", wanted,
+                            ThreadPool::kMaxThreads),
+                "threads");
+  }
+  return wanted == 0 ? std::min(ThreadPool::available_cores(), ThreadPool::kMaxThreads) : wanted;
+}
+
+void report_progress(void* context, float fraction) {
+  (*static_cast<const std::function<void(float)>*>(context))(fraction);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
+                                                       std::string name,
+                                                       const LoadedModelOptions& options) {
+  JARIP_TRY(const unsigned n_threads, thread_count(options.n_threads));
+  JARIP_TRY(const GgufFile file, GgufFile::open(path));
+  std::unique_ptr<LoadedModel> loaded(new LoadedModel());
+  loaded->name_ = std::move(name);
+  loaded->created_ = modified_at(path);
+
+  JARIP_TRY(Tokenizer tokenizer, Tokenizer::from_gguf(file));
+  loaded->tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));
+  JARIP_CHECK(loaded->read_template(file));
+
+  auto on_progress = options.on_progress;
+  LoadOptions load_options{.path = options.path};
+  if (on_progress) {
+    load_options.on_progress = report_progress;
+    load_options.progress_context = &on_progress;
+  }
+  loaded->pool_ = std::make_unique<ThreadPool>(n_threads);
+  JARIP_TRY(loaded->model_, load_model(file, *loaded->pool_, load_options));
+  if (loaded->tokenizer_->n_vocab() > loaded->model_->config().n_vocab) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the tokenizer has {} tokens, but the model only {}",
+                            loaded->tokenizer_->n_vocab(), loaded->model_->config().n_vocab),
+                "tokenizer.ggml.tokens");
+  }
+  JARIP_TRY(loaded->engine_, Engine::create(*loaded->model_, options.engine));
+  return loaded;
+}
+
+// A template that can't be run is no reason not to complete plain text, so it only becomes the
+// reason for which messages are refused.
+Result<void> LoadedModel::read_template(const GgufFile& file) {
+  if (file.find_value(kTemplateKey) == nullptr) {
+    why_no_template_ = "the model file has no chat template; it can only complete plain text";
+    return {};
+  }
+  JARIP_TRY(const std::string_view source, file.read_string(kTemplateKey));
+  Result<ChatTemplate> compiled = ChatTemplate::compile(source);
+  if (compiled) {
+    chat_template_ = std::make_unique<ChatTemplate>(*std::move(compiled));
+  } else {
+    why_no_template_ =
+        fmt::format("the model's chat template can't be used: {}", compiled.error().message);
+  }
+  return {};
+}
+
+Result<const ChatTemplate*> LoadedModel::require_chat_template() const {
+  if (chat_template_ == nullptr) {
+    return fail(ErrorCode::kUnsupported, why_no_template_, "messages");
+  }
+  return chat_template_.get();
+}
+
+}  // namespace jarip

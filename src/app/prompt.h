@@ -1,0 +1,36 @@
+// From what a person said to the tokens that the model reads. Free functions; any thread.
+#pragma once
+
+#include <ctime>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/turn.h"
+#include "base/result.h"
+#include "model/chat_template.h"
+#include "model/tokenizer.h"
+
+namespace jarip {
+
+// Messages through the model's template, up to where its answer begins. now: for templates that
+// write the date. Errors: kInvalidArgument (no messages, or the template's own refusal), and those
+// of ChatTemplate::render.
+[[nodiscard]] Result<std::vector<TokenId>> encode_messages(std::span<const Message> messages,
+                                                           const ChatTemplate& chat_template,
+                                                           const Tokenizer& tokenizer,
+                                                           std::time_t now);
+
+// Only what the template itself wrote can name a control token. Between two control tokens
+// everything is encoded as one text, whoever wrote it, because that is how the model was trained.
+[[nodiscard]] std::vector<TokenId> encode_segments(std::span<const RenderedSegment> segments,
+                                                   const Tokenizer& tokenizer);
+
+// Plain text, with BOS before it when the model file asks for one.
+[[nodiscard]] std::vector<TokenId> encode_text(std::string_view text, const Tokenizer& tokenizer);
+
+// What an answer that echoes its text or token input begins with.
+[[nodiscard]] std::string echo_of(const Turn& turn, const Tokenizer& tokenizer);
+
+}  // namespace jarip
