@@ -1,0 +1,25 @@
+// `jarip bench`: how fast a model reads and writes on this machine. Drives the model itself,
+// without an engine, so that only arithmetic is timed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "cli/model_settings.h"
+
+namespace jarip {
+
+struct BenchOptions {
+  std::string model;
+  std::uint32_t n_prefill = 512;  // 0: not timed
+  std::uint32_t n_decode = 64;    // 0: not timed
+  std::uint32_t batch = 1;        // sequences at once
+  std::uint32_t reps = 5;
+  bool json = false;
+  ModelSettings loading;  // threads, path, cpu
+};
+
+[[nodiscard]] Result<void> run_bench(const BenchOptions& options);
+
+}  // namespace jarip

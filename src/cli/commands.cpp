@@ -1,0 +1,183 @@
+#include "cli/commands.h"
+
+#include <utility>
+
+#include "cli/version.h"
+
+namespace jarip {
+namespace {
+
+constexpr Words kModelHelp = {"A model's name (see jarip models) or the path of a GGUF file",
+                              "모델 이름(jarip models 참고) 또는 GGUF 파일의 경로"};
+constexpr Words kJsonHelp = {"Write JSON", "JSON으로 쓴다"};
+
+void declare_json(OptionSet& set, bool& json) {
+  set.add_switch({.name = "json", .help = kJsonHelp, .reach = Reach::kFlag}, json);
+}
+
+void declare_system(OptionSet& set, std::optional<std::string>& system) {
+  set.add_text({.name = "system",
+                .value_name = "TEXT",
+                .help = {"What the model is told before the conversation",
+                         "대화에 앞서 모델에게 알려 줄 말(시스템 프롬프트)"},
+                .reach = Reach::kFlag},
+               system);
+}
+
+Command declare_run(RunOptions& options) {
+  Command command{
+      .name = "run",
+      .summary = {"Answer one prompt and leave.", "질문 하나에 답하고 끝낸다."},
+      .more = {"The answer goes to standard output, everything else to standard error.\n"
+               "\n"
+               "  jarip run smollm2-135m-instruct \"Why is the sky blue?\"\n"
+               "  jarip run model.gguf --raw --greedy -n 16 \"The capital of France is\"\n"
+               "  git diff | jarip run model.gguf --system \"Summarise this change.\"",
+               "답은 표준 출력으로, 나머지는 모두 표준 오류로 나간다.\n"
+               "\n"
+               "  jarip run smollm2-135m-instruct \"하늘은 왜 파란가요?\"\n"
+               "  jarip run model.gguf --raw --greedy -n 16 \"The capital of France is\"\n"
+               "  git diff | jarip run model.gguf --system \"이 변경을 요약해 줘.\""},
+      .run = [&options] { return run_run(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.model);
+  set.add_argument("PROMPT",
+                   {"What to answer; standard input if it is - or absent",
+                    "답할 질문. - 이거나 없으면 표준 입력에서 읽는다"},
+                   options.prompt);
+  set.add_switch({.name = "raw",
+                  .help = {"Continue the text as it is, without the model's chat template",
+                           "채팅 템플릿 없이 글을 그대로 이어 쓴다"},
+                  .reach = Reach::kFlag},
+                 options.raw);
+  declare_system(set, options.system);
+  set.add_switch(
+      {.name = "stats",
+       .help = {"Print speeds and seed after the answer", "답이 끝나면 속도와 시드를 보여 준다"},
+       .reach = Reach::kFlag},
+      options.stats);
+  declare_sampling(set, options.sampling);
+  declare_model_settings(set, options.loading);
+  return command;
+}
+
+Command declare_chat(ChatOptions& options) {
+  Command command{
+      .name = "chat",
+      .summary = {"Talk with a model.", "모델과 대화한다."},
+      .more = {"Ctrl-C stops an answer, Ctrl-D leaves, /help lists what else can be done.",
+               "Ctrl-C로 답을 멈추고 Ctrl-D로 나간다. /help를 치면 할 수 있는 일을 보여 준다."},
+      .run = [&options] { return run_chat(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.model);
+  declare_system(set, options.system);
+  set.add_choice<bool>({.name = "history",
+                        .value_name = "WORD",
+                        .help = {"Whether to keep what is typed in $JARIP_HOME/history",
+                                 "입력한 글을 $JARIP_HOME/history에 남길지"}},
+                       options.history, {{"on", true}, {"off", false}});
+  declare_sampling(set, options.sampling);
+  declare_model_settings(set, options.loading);
+  return command;
+}
+
+Command declare_models(ModelsOptions& options) {
+  Command command{.name = "models",
+                  .summary = {"List the models in the library.", "가져온 모델을 나열한다."},
+                  .run = [&options] { return run_models(options); }};
+  declare_json(command.options, options.json);
+  return command;
+}
+
+Command declare_inspect(InspectOptions& options) {
+  Command command{.name = "inspect",
+                  .summary = {"Show what a model file holds and the memory it needs.",
+                              "모델 파일의 내용과 필요한 메모리를 보여 준다."},
+                  .run = [&options] { return run_inspect(options); }};
+  command.options.add_argument("MODEL", kModelHelp, options.model);
+  declare_json(command.options, options.json);
+  return command;
+}
+
+Command declare_bench(BenchOptions& options) {
+  Command command{.name = "bench",
+                  .summary = {"Measure how fast a model reads and writes on this machine.",
+                              "이 기계에서 모델이 읽고 쓰는 속도를 잰다."},
+                  .run = [&options] { return run_bench(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.model);
+  set.add_number<std::uint32_t>({.name = "prefill",
+                                 .letter = 'p',
+                                 .value_name = "N",
+                                 .help = {"Tokens of the prompt that is read; 0 leaves it out",
+                                          "읽을 질문의 토큰 수. 0이면 재지 않는다"},
+                                 .reach = Reach::kFlag},
+                                options.n_prefill, {0, 1U << 20U});
+  set.add_number<std::uint32_t>({.name = "decode",
+                                 .letter = 'n',
+                                 .value_name = "N",
+                                 .help = {"Tokens of the answer that is written; 0 leaves it out",
+                                          "쓸 답의 토큰 수. 0이면 재지 않는다"},
+                                 .reach = Reach::kFlag},
+                                options.n_decode, {0, 1U << 20U});
+  set.add_number<std::uint32_t>({.name = "batch",
+                                 .letter = 'b',
+                                 .value_name = "N",
+                                 .help = {"Sequences computed at once", "한꺼번에 계산할 글의 수"},
+                                 .reach = Reach::kFlag},
+                                options.batch, {1, 256});
+  set.add_number<std::uint32_t>({.name = "reps",
+                                 .letter = 'r',
+                                 .value_name = "N",
+                                 .help = {"How often each is measured", "되풀이해서 잴 횟수"},
+                                 .reach = Reach::kFlag},
+                                options.reps, {1, 1000});
+  declare_json(set, options.json);
+  declare_compute_settings(set, options.loading);
+  return command;
+}
+
+Command declare_version() {
+  return {.name = "version", .summary = {"Print the version.", "버전을 보여 준다."}, .run = [] {
+            return run_version();
+          }};
+}
+
+}  // namespace
+
+OptionSet declare_globals(GlobalOptions& options) {
+  OptionSet set;
+  set.add_choice<LanguageChoice>(
+      {.name = "lang",
+       .value_name = "WORD",
+       .help = {"Language for people; auto follows LC_ALL, LC_MESSAGES and LANG",
+                "보여 줄 말의 언어. auto이면 LC_ALL, LC_MESSAGES, LANG을 따른다"}},
+      options.language,
+      {{"auto", LanguageChoice::kAuto},
+       {"en", LanguageChoice::kEnglish},
+       {"ko", LanguageChoice::kKorean}});
+  set.add_choice<LogLevel>({.name = "log",
+                            .value_name = "WORD",
+                            .help = {"The least serious lines to log on standard error",
+                                     "표준 오류에 남길 기록의 최소 수준"}},
+                           options.log,
+                           {{"debug", LogLevel::kDebug},
+                            {"info", LogLevel::kInfo},
+                            {"warning", LogLevel::kWarning},
+                            {"error", LogLevel::kError},
+                            {"off", LogLevel::kOff}});
+  return set;
+}
+
+std::vector<Command> declare_commands(CommandOptions& options) {
+  std::vector<Command> commands;
+  commands.push_back(declare_run(options.run));
+  commands.push_back(declare_chat(options.chat));
+  commands.push_back(declare_models(options.models));
+  commands.push_back(declare_inspect(options.inspect));
+  commands.push_back(declare_bench(options.bench));
+  commands.push_back(declare_version());
+  return commands;
+}
+
+}  // namespace jarip

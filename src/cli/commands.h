@@ -1,0 +1,38 @@
+// Every command of the program, with every option it takes. The one place where a command is added.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "cli/bench.h"
+#include "cli/chat.h"
+#include "cli/command.h"
+#include "cli/inspect.h"
+#include "cli/models.h"
+#include "cli/run.h"
+
+namespace jarip {
+
+enum class LanguageChoice : std::uint8_t { kAuto, kEnglish, kKorean };
+
+struct GlobalOptions {
+  LanguageChoice language = LanguageChoice::kAuto;
+  LogLevel log = LogLevel::kWarning;
+};
+
+// The options of all commands; the commands refer to them.
+struct CommandOptions {
+  BenchOptions bench;
+  ChatOptions chat;
+  InspectOptions inspect;
+  ModelsOptions models;
+  RunOptions run;
+};
+
+[[nodiscard]] OptionSet declare_globals(GlobalOptions& options);
+// In the order in which help lists them.
+[[nodiscard]] std::vector<Command> declare_commands(CommandOptions& options);
+
+}  // namespace jarip

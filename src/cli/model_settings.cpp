@@ -1,0 +1,100 @@
+#include "cli/model_settings.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "base/thread_pool.h"
+#include "cli/open_library.h"
+#include "cli/progress.h"
+
+namespace jarip {
+
+void declare_compute_settings(OptionSet& set, ModelSettings& settings) {
+  set.add_number<unsigned>({.name = "threads",
+                            .letter = 't',
+                            .value_name = "N",
+                            .help = {"Cores to compute on; 0 means those this process may use",
+                                     "계산에 쓸 코어 수. 0이면 이 프로세스가 쓸 수 있는 만큼"}},
+                           settings.threads, {0, ThreadPool::kMaxThreads});
+  set.add_choice<ComputePath>(
+      {.name = "path",
+       .value_name = "WORD",
+       .help = {"How to compute: optimized for speed, or the slow reference it is checked against",
+                "계산 방식: 빠른 optimized, 또는 그것을 검증하는 느린 reference"}},
+      settings.path,
+      {{"optimized", ComputePath::kOptimized}, {"reference", ComputePath::kReference}});
+  set.add_text(
+      {.name = "cpu",
+       .value_name = "WORD",
+       .help = {"Keep to one instruction set: scalar, avx2 or avx512; without it, the "
+                "best that the machine has",
+                "명령어 집합을 하나로 정한다: scalar, avx2, avx512. 없으면 이 기계에서 가장 "
+                "빠른 것"}},
+      settings.cpu);
+}
+
+void declare_model_settings(OptionSet& set, ModelSettings& settings) {
+  declare_compute_settings(set, settings);
+  set.add_number<std::uint32_t>(
+      {.name = "ctx",
+       .letter = 'c',
+       .value_name = "N",
+       .help = {"Tokens that a prompt and its answer may have together; 0 means what the model was "
+                "trained for",
+                "질문과 답을 합쳐 허용할 토큰 수. 0이면 모델이 학습한 길이"}},
+      settings.ctx, {0, kMaxContext});
+  set.add_bytes(
+      {.name = "kv-cache",
+       .value_name = "BYTES",
+       .help = {"Memory for what the model keeps of the texts it is reading; 0 means "
+                "enough for two full contexts",
+                "모델이 읽고 있는 글을 기억하는 데 쓸 메모리. 0이면 전체 문맥 두 개 분량"}},
+      settings.kv_cache, {0, std::uint64_t{1} << 44U});
+}
+
+void choose_cpu(const ModelSettings& settings) {
+  if (!settings.cpu.empty()) setenv("JARIP_CPU", settings.cpu.c_str(), 1);
+}
+
+Result<std::filesystem::path> find_model(std::string_view name_or_path) {
+  JARIP_TRY(const ModelLibrary library, open_library());
+  return library.resolve(name_or_path);
+}
+
+std::string model_name_of(const std::filesystem::path& path) {
+  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+namespace {
+
+// The engine knows its options by other names than the command line does.
+void name_option(Error& error) {
+  for (const auto& [field, option] :
+       {std::pair<std::string_view, std::string_view>{"n_ctx", "--ctx"},
+        {"kv_bytes", "--kv-cache"}}) {
+    if (error.where == field) error.message = fmt::format("{}: {}", option, error.message);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
+                                                      const ModelSettings& settings) {
+  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
+  choose_cpu(settings);
+  const std::string name = model_name_of(path);
+  Progress progress("loading " + name);
+  LoadedModelOptions options;
+  options.n_threads = settings.threads;
+  options.path = settings.path;
+  options.engine.n_ctx = settings.ctx;
+  options.engine.kv_bytes = settings.kv_cache;
+  options.on_progress = [&progress](float fraction) { progress.update(fraction); };
+  auto loaded = LoadedModel::load(path, name, options);
+  if (!loaded) name_option(loaded.error());
+  return loaded;
+}
+
+}  // namespace jarip

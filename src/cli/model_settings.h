@@ -1,0 +1,42 @@
+// How a command finds and loads its model: the settings that run, chat, serve and bench share, and
+// the loading itself, with its progress shown. Used by the command's own thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "app/loaded_model.h"
+#include "base/options.h"
+#include "base/result.h"
+
+namespace jarip {
+
+inline constexpr std::uint32_t kMaxContext = 1U << 24U;
+
+struct ModelSettings {
+  unsigned threads = 0;  // 0: the cores available to the process
+  ComputePath path = ComputePath::kOptimized;
+  std::string cpu;             // instruction set; empty: the best that the machine has
+  std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
+  std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
+};
+
+void declare_compute_settings(OptionSet& set, ModelSettings& settings);  // threads, path, cpu
+void declare_model_settings(OptionSet& set, ModelSettings& settings);    // those and the context's
+
+// Makes the kernels keep to settings.cpu. Before anything is loaded.
+void choose_cpu(const ModelSettings& settings);
+
+// The file of a model named as people name it, a library's name or a path.
+[[nodiscard]] Result<std::filesystem::path> find_model(std::string_view name_or_path);
+
+// What clients call the model in a file: its name without .gguf.
+[[nodiscard]] std::string model_name_of(const std::filesystem::path& path);
+
+[[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
+                                                                    const ModelSettings& settings);
+
+}  // namespace jarip
