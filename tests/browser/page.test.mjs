@@ -110,6 +110,8 @@ describe('an answer', () => {
     assert.deepEqual(server.requests[1].messages, server.requests[0].messages);
     await page.getByRole('button', { name: 'Earlier answer' }).click();
     await page.getByText('Hello, this is an answer.').waitFor();
+    const focused = await page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    assert.equal(focused, 'Earlier answer');
   });
 
   it('that breaks off keeps its text and can be tried again', async () => {
@@ -140,7 +142,8 @@ describe('an answer', () => {
   it('waits for a model that still loads, and begins by itself', async () => {
     server.health = { status: 503, body: { status: 'loading', progress: 0.4 } };
     const page = await open();
-    await page.getByText('Loading the model… 40%').waitFor();
+    await page.getByText('Loading the model…').waitFor();
+    await page.getByText('40%').waitFor();
     await ask(page, 'Are you there?');
     await page.getByText('Starts by itself').waitFor();
     server.health = { status: 200, body: { status: 'ok' } };
@@ -360,6 +363,32 @@ describe('the page', () => {
     assert.equal(server.requests[0].max_tokens, 1024);
   });
 
+  it('keeps the end in view when the question grows', async () => {
+    server.scripts = [{ ...long, pauseMs: 0 }];
+    const page = await open();
+    await ask(page, 'A long one');
+    await waitForEnd(page);
+    await box(page).fill('one\ntwo\nthree\nfour\nfive');
+    await page.waitForTimeout(100);
+    const gap = await page.evaluate(() => {
+      const below = [...document.querySelectorAll('.below')].at(-1).getBoundingClientRect();
+      return document.querySelector('.dock').getBoundingClientRect().top - below.bottom;
+    });
+    assert.ok(gap >= 0, `the box covers ${-gap} pixels of the answer`);
+  });
+
+  it('shows in every window what one of them was told', async () => {
+    const page = await open();
+    const other = await page.context().newPage();
+    await other.goto(server.origin);
+    await ask(page, 'Hi');
+    await waitForEnd(page);
+    await other.getByText('Hello, this is an answer.').waitFor();
+    await ask(other, 'And here?');
+    await waitForEnd(other);
+    await page.getByText('And here?').waitFor();
+  });
+
   it('follows the answer’s end, but never against the reader', async () => {
     server.scripts = [long];
     const page = await open();
@@ -417,6 +446,7 @@ describe('the page', () => {
   for (const [name, viewport] of [
     ['desktop', undefined],
     ['phone', PHONE],
+    ['narrowest', { width: 320, height: 560 }],
   ]) {
     for (const colorScheme of ['light', 'dark']) {
       it(`is accessible and nowhere too wide: ${name}, ${colorScheme}`, async () => {
@@ -427,7 +457,7 @@ describe('the page', () => {
               '`code` and a [link](https://example.invalid/)\n\n',
               '```\n',
               'x'.repeat(300),
-              '\n```\n',
+              '\n```\n\n```\nanother\n```\n',
             ],
           },
         ];

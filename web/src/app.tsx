@@ -31,7 +31,7 @@ export function App({ chat, watch, storage }: AppProps) {
   const [settingsOpen, setSettingsOpen] = useState(false);
   const speech = useMemo(() => speechIn(language), [language]);
   const box = useRef<QuestionBoxHandle>(null);
-  const scroll = usePinnedScroll(conversation);
+  const scroll = usePinnedScroll();
   const announcement = useAnnouncement(conversation.turns.at(-1), busy, speech.strings);
   const { strings } = speech;
 

@@ -95,7 +95,7 @@ function finishLink(link: HTMLAnchorElement, words: BlockWords): void {
 function scrollRegion<K extends 'div' | 'pre'>(tag: K, label: string): HTMLElementTagNameMap[K] {
   const region = document.createElement(tag);
   region.tabIndex = 0;
-  region.setAttribute('role', 'region');
+  region.setAttribute('role', 'group');
   region.setAttribute('aria-label', label);
   return region;
 }

@@ -6,7 +6,6 @@ const en = {
   skipToInput: 'Skip to the question box',
 
   modelLoading: 'Loading the model…',
-  modelLoadingPercent: 'Loading the model… {percent}',
   modelUnreachable: 'Server out of reach',
   modelLooking: 'Connecting…',
   modelReady: 'ready',
@@ -100,7 +99,6 @@ const ko: Strings = {
   skipToInput: '질문 입력란으로 건너뛰기',
 
   modelLoading: '모델을 불러오는 중…',
-  modelLoadingPercent: '모델을 불러오는 중… {percent}',
   modelUnreachable: '서버에 연결할 수 없음',
   modelLooking: '연결 중…',
   modelReady: '준비됨',

@@ -1,5 +1,5 @@
 // Keeps the end of the conversation in view while it grows, for as long as the reader stays there.
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 /** Nearer to the end than this counts as at the end. */
 const NEAR_PX = 48;
@@ -13,7 +13,7 @@ const scrollToEnd = () =>
   // Instant: a smooth scroll would still be under way when the next piece arrives.
   window.scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' });
 
-export function usePinnedScroll(content: unknown): { pinned: boolean; toLatest: () => void } {
+export function usePinnedScroll(): { pinned: boolean; toLatest: () => void } {
   const [pinned, setPinned] = useState(true);
   const pin = useRef(true);
   const lastTop = useRef(0);
@@ -31,21 +31,17 @@ export function usePinnedScroll(content: unknown): { pinned: boolean; toLatest: 
       else if (top < lastTop.current) set(false);
       lastTop.current = top;
     };
-    const onResize = () => {
+    // Told of every growth before it is painted: of the answer, and of the question box.
+    const growth = new ResizeObserver(() => {
       if (pin.current) scrollToEnd();
-    };
+    });
     window.addEventListener('scroll', onScroll, { passive: true });
-    window.addEventListener('resize', onResize);
+    growth.observe(document.body);
     return () => {
       window.removeEventListener('scroll', onScroll);
-      window.removeEventListener('resize', onResize);
+      growth.disconnect();
     };
   }, [set]);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new content is what this waits for
-  useLayoutEffect(() => {
-    if (pin.current) scrollToEnd();
-  }, [content]);
 
   const toLatest = useCallback(() => {
     set(true);

@@ -1,6 +1,7 @@
 // The name, the model with its state, and the page's three commands.
-import { fill, formatNumber, type Speech, useSpeech } from '../language';
+import { formatNumber, useSpeech } from '../language';
 import type { ModelState } from '../model_watch';
+import type { Strings } from '../strings';
 import { IconButton } from './icon_button';
 import { Mark, NewIcon, SettingsIcon } from './icons';
 
@@ -13,8 +14,7 @@ interface HeaderProps {
 }
 
 export function Header({ model, canStartNew, onStartNew, onSettings, onLanguage }: HeaderProps) {
-  const speech = useSpeech();
-  const { strings, language } = speech;
+  const { strings, language } = useSpeech();
   return (
     <header className="header">
       <div className="header-row">
@@ -27,8 +27,9 @@ export function Header({ model, canStartNew, onStartNew, onSettings, onLanguage 
         </h1>
         <p className="model" role="status" data-state={model.state}>
           <span className="dot" aria-hidden="true" />
-          <span className="model-words">{describe(model, speech)}</span>
+          <span className="model-words">{describe(model, strings)}</span>
           {model.state === 'ready' && <span className="visually-hidden">{strings.modelReady}</span>}
+          <Progress model={model} />
         </p>
         <button
           type="button"
@@ -49,18 +50,23 @@ export function Header({ model, canStartNew, onStartNew, onSettings, onLanguage 
   );
 }
 
-function describe(model: ModelState, { strings, language }: Speech): string {
+/** For the eye only: a status that changes each second can't be listened to. */
+function Progress({ model }: { model: ModelState }) {
+  const { language } = useSpeech();
+  if (model.state !== 'loading' || model.progress === undefined) return null;
+  const percent = formatNumber(language, Math.floor(model.progress * 100));
+  return <span aria-hidden="true">{percent}%</span>;
+}
+
+function describe(model: ModelState, strings: Strings): string {
   switch (model.state) {
     case 'looking':
       return strings.modelLooking;
     case 'unreachable':
       return strings.modelUnreachable;
+    case 'loading':
+      return strings.modelLoading;
     case 'ready':
       return model.model;
-    case 'loading':
-      if (model.progress === undefined) return strings.modelLoading;
-      return fill(strings.modelLoadingPercent, {
-        percent: `${formatNumber(language, Math.floor(model.progress * 100))}%`,
-      });
   }
 }

@@ -1,4 +1,5 @@
-// A button that shows a picture and says its name.
+// A button that shows a picture and says its name. One that can't act now keeps the focus: a
+// disabled element would lose it for whoever has just pressed it.
 import type { ReactNode } from 'react';
 
 interface IconButtonProps {
@@ -16,8 +17,10 @@ export function IconButton({ label, onClick, disabled, className, children }: Ic
       className={`icon-button ${className ?? ''}`}
       title={label}
       aria-label={label}
-      disabled={disabled ?? false}
-      onClick={onClick}
+      aria-disabled={disabled ?? false}
+      onClick={() => {
+        if (!disabled) onClick();
+      }}
     >
       {children}
     </button>

@@ -106,7 +106,7 @@ export function QuestionBox(props: QuestionBoxProps) {
           type="submit"
           className="send"
           data-busy={busy}
-          disabled={!busy && empty}
+          aria-disabled={!busy && empty}
           title={busy ? strings.stop : strings.send}
           aria-label={busy ? strings.stop : strings.send}
         >
