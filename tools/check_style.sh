@@ -15,7 +15,12 @@ if [[ ${1-} == --fix ]]; then
   clang-format-19 -i "${cpp[@]}"
   build/venv/bin/ruff check --quiet --fix "${python[@]}" || status=1
 else
-  clang-format-19 --dry-run --Werror "${cpp[@]}" || status=1
+  for file in "${cpp[@]}"; do
+    if ! clang-format-19 --dry-run --Werror --ferror-limit=1 "$file" 2>/dev/null; then
+      echo "$file: not in its form; make format mends it"
+      status=1
+    fi
+  done
   build/venv/bin/ruff check --quiet "${python[@]}" || status=1
 fi
 for script in "${shell[@]}"; do

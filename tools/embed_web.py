@@ -36,7 +36,7 @@ class EmbedError(Exception):
 def page_files(dist):
     files = sorted(path for path in dist.rglob("*") if path.is_file())
     if dist / "index.html" not in files:
-        raise EmbedError(f"{dist} holds no index.html: build the page first (npm run build in web/)")
+        raise EmbedError(f"{dist} holds no index.html: build the page first (npm run build)")
     return files
 
 
@@ -51,9 +51,11 @@ def table_row(path, dist, folder, index):
     packed.write_bytes(gzip.compress(plain, compresslevel=9, mtime=0))
     etag = hashlib.sha256(plain).hexdigest()[:32]
     immutable = "true" if HASHED_NAME.match(name) else "false"
-    array = f'constexpr unsigned char kFile{index}[] = {{\n#embed "{packed.as_posix()}"\n}};'
-    row = (f'    {{"/{name}", "{content_type}", "\\"{etag}\\"", std::as_bytes(std::span(kFile{index})),'
-           f" {immutable}}},")
+    array = (f"constexpr unsigned char kFile{index}[] = {{\n"
+             f'#embed "{folder.name}/{packed.name}"\n'
+             "};")
+    row = (f'    {{"/{name}", "{content_type}", "\\"{etag}\\"",\n'
+           f"     std::as_bytes(std::span(kFile{index})), {immutable}}},")
     return array, row
 
 

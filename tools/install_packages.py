@@ -6,6 +6,7 @@
 Says what is missing and why before it installs anything. Installs through apt-get as root or by
 sudo; where neither is possible it prints the command to run and stops with status 1."""
 
+import json
 import os
 import pathlib
 import re
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIST = ROOT / "tools" / "packages.txt"
-OLDEST_NODE = 20
+PAGE = ROOT / "web" / "package.json"
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,24 @@ def install(names):
     return True
 
 
+def version_of(text):
+    """(major, minor) of the first version number in a text, or None."""
+    match = re.search(r"(\d+)\.(\d+)", text)
+    return (int(match.group(1)), int(match.group(2))) if match else None
+
+
 def node_problem():
     """A sentence on what is wrong with Node.js here, or None."""
+    oldest = json.loads(PAGE.read_text(encoding="utf-8"))["engines"]["node"].removeprefix(">=")
+    need = f"Node.js {oldest} or newer with npm is needed to build the page"
     node = shutil.which("node")
     if not node or not shutil.which("npm"):
-        return f"Node.js {OLDEST_NODE} or newer with npm is needed to build the page; none is here"
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    match = re.match(r"v(\d+)\.", version.stdout)
-    if not match or int(match.group(1)) < OLDEST_NODE:
-        found = version.stdout.strip() or "one that does not start"
-        return f"Node.js {OLDEST_NODE} or newer is needed to build the page; this is {found}"
-    return None
+        return f"{need}; none is here"
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = version_of(said)
+    if found is None:
+        return f"{need}; {node} does not start"
+    return None if found >= version_of(oldest) else f"{need}; this is {said.strip()}"
 
 
 def main(groups):

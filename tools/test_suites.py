@@ -8,7 +8,15 @@ PYTHON = "build/venv/bin/python"
 FUZZ_SECONDS = 10
 
 # The unit tests in which threads meet; ThreadSanitizer watches these.
-CONCURRENT_TESTS = ("metrics_test", "server_test", "thread_pool_test")
+CONCURRENT_TESTS = (
+    "bounded_queue_test",
+    "engine_simulation_test",
+    "engine_test",
+    "library_test",
+    "metrics_test",
+    "server_test",
+    "thread_pool_test",
+)
 
 # Folders of tests/ whose tests measure time or count on a quiet machine.
 QUIET = {"browser", "wire"}
@@ -61,11 +69,15 @@ def node_suites():
     suites = []
     if (ROOT / "web" / "package.json").is_file():
         suites.append(Suite(
-            "web", "cd web && npm run --silent check && npm test --silent",
+            "web", "cd web && npm run --silent check && npm run --silent lint && npm test --silent"
+            " -- --reporter=default --reporter=junit"
+            " --outputFile.junit=$JARIP_REPORTS/vitest.xml",
             needs=("node-packages",)))
     if (ROOT / "tests" / "browser" / "package.json").is_file():
         suites.append(Suite(
-            "browser", "cd tests/browser && npm test --silent",
+            "browser", "cd tests/browser && npm test --silent -- --test-reporter=spec"
+            " --test-reporter-destination=stdout --test-reporter=junit"
+            " --test-reporter-destination=$JARIP_REPORTS/node.xml",
             needs=("node-packages", "model", "build-release"), alone=True))
     return suites
 

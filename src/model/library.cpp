@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -29,7 +29,6 @@ constexpr std::size_t kMaxNameBytes = 128;
 constexpr std::size_t kMaxModelsNamed = 12;  // in an error
 constexpr int kMaxPartialAttempts = 100;
 constexpr std::size_t kCopyBytes = 8U << 20U;
-constexpr std::int64_t kPartialLifetime = 3600;  // seconds without a write: its import is dead
 
 std::unexpected<Error> fail_io(std::string_view action, const fs::path& path, int error_number) {
   return fail(ErrorCode::kIo,
@@ -90,16 +89,6 @@ Result<void> create_folder(const fs::path& folder) {
       "JARIP_HOME");
 }
 
-// What imports that were killed left behind.
-void remove_dead_partials(const fs::path& folder) {
-  const std::int64_t oldest = std::time(nullptr) - kPartialLifetime;
-  (void)for_each_file(folder, [&](const fs::path& path, std::string_view name) {
-    if (!name.starts_with(kPartialPrefix)) return;
-    const auto partial = describe(path, name);
-    if (partial && partial->modified < oldest) ::unlink(path.c_str());
-  });
-}
-
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -113,6 +102,24 @@ class Descriptor {
  private:
   int number_;
 };
+
+// What imports that were killed left behind: nobody holds its lock any more.
+void remove_dead_partials(const fs::path& folder) {
+  (void)for_each_file(folder, [](const fs::path& path, std::string_view name) {
+    if (!name.starts_with(kPartialPrefix)) return;
+    const Descriptor partial(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (partial.number() < 0 || ::flock(partial.number(), LOCK_EX | LOCK_NB) != 0) return;
+    ::unlink(path.c_str());
+  });
+}
+
+// Takes the lock that says that an import lives. False when another import has cleared the file
+// away before the lock was held.
+bool lock_partial(const Descriptor& partial) {
+  if (::flock(partial.number(), LOCK_EX) != 0) return true;  // no locks here: nobody clears either
+  struct stat status{};
+  return ::fstat(partial.number(), &status) == 0 && status.st_nlink > 0;
+}
 
 // A file on its way into the folder, under a name that is never listed. Removed unless published.
 class PartialFile {
@@ -151,9 +158,9 @@ Result<PartialFile> PartialFile::create(const fs::path& folder, std::string_view
   for (int attempt = 0; attempt < kMaxPartialAttempts; ++attempt) {
     fs::path path = folder / fmt::format("{}{}.{}.{}", kPartialPrefix, name, ::getpid(), attempt);
     Descriptor to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (to.number() >= 0) return PartialFile(std::move(path), std::move(to));
     error_number = errno;
-    if (error_number != EEXIST) break;
+    if (to.number() < 0 && error_number != EEXIST) break;
+    if (to.number() >= 0 && lock_partial(to)) return PartialFile(std::move(path), std::move(to));
   }
   return fail(
       ErrorCode::kIo,

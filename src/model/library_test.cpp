@@ -1,7 +1,9 @@
 #include "model/library.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -225,13 +227,14 @@ TEST_F(ModelLibraryTest, AFailedCopyLeavesNothingBehind) {
 TEST_F(ModelLibraryTest, ClearsWhatDeadImportsLeftAndSparesLivingOnes) {
   const fs::path models = home_ / "models";
   fs::create_directories(models);
-  std::ofstream(models / ".import-old.1.0") << "x";
-  std::ofstream(models / ".import-new.2.0") << "x";
-  fs::last_write_time(models / ".import-old.1.0",
-                      fs::file_time_type::clock::now() - std::chrono::hours(2));
+  std::ofstream(models / ".import-dead.1.0") << "x";
+  std::ofstream(models / ".import-living.2.0") << "x";
+  const int living = ::open((models / ".import-living.2.0").c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(living, LOCK_EX), 0);
   ASSERT_TRUE(import(write_model("m.gguf")));
-  EXPECT_FALSE(fs::exists(models / ".import-old.1.0"));
-  EXPECT_TRUE(fs::exists(models / ".import-new.2.0"));
+  ::close(living);
+  EXPECT_FALSE(fs::exists(models / ".import-dead.1.0"));
+  EXPECT_TRUE(fs::exists(models / ".import-living.2.0"));
 }
 
 TEST_F(ModelLibraryTest, ProgressEndsAtTheSizeOfTheFile) {

@@ -97,3 +97,32 @@ export async function waitForEnd(page, timeout = 15_000) {
   await page.locator('.answer[aria-busy="false"]').last().waitFor({ timeout });
   await page.locator('.send[data-busy="false"]').waitFor({ timeout });
 }
+
+const HELLO = [
+  ['ㅇ', '아', '안'],
+  ['ㄴ', '녀', '녕'],
+  ['ㅎ', '하'],
+  ['ㅅ', '세'],
+  ['ㅇ', '요'],
+];
+
+/** Types 안녕하세요 as an input method does, each syllable growing in place; the last stays open. */
+export async function composeHello(page) {
+  const input = await page.context().newCDPSession(page);
+  for (const steps of HELLO) {
+    for (const text of steps) {
+      const end = text.length;
+      await input.send('Input.imeSetComposition', { text, selectionStart: end, selectionEnd: end });
+    }
+    if (steps !== HELLO.at(-1)) await input.send('Input.insertText', { text: steps.at(-1) });
+  }
+  return input;
+}
+
+/** While a syllable is open the input method takes the key first, and some browsers report both. */
+export async function pressEnter(input, { composing = false } = {}) {
+  const enter = { type: 'rawKeyDown', code: 'Enter' };
+  const taken = { ...enter, key: 'Process', windowsVirtualKeyCode: 229 };
+  if (composing) await input.send('Input.dispatchKeyEvent', taken);
+  await input.send('Input.dispatchKeyEvent', { ...enter, key: 'Enter', windowsVirtualKeyCode: 13 });
+}

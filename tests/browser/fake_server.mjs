@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 
 export const POLICY =
-  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+  "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const CONTENT_TYPES = {
   '.css': 'text/css; charset=utf-8',

@@ -11,10 +11,12 @@ import {
   ask,
   box,
   closePage,
+  composeHello,
   lastAnswer,
   launch,
   openPage,
   PHONE,
+  pressEnter,
   questions,
   waitForEnd,
   watchAnswer,
@@ -224,46 +226,16 @@ describe('what an answer contains', () => {
 });
 
 describe('Korean', () => {
-  /** Types as an input method does: the syllable grows in place, then Enter closes and sends it. */
-  async function compose(page, syllables) {
-    const input = await page.context().newCDPSession(page);
-    for (const [i, steps] of syllables.entries()) {
-      for (const text of steps) {
-        await input.send('Input.imeSetComposition', {
-          text,
-          selectionStart: text.length,
-          selectionEnd: text.length,
-        });
-      }
-      if (i < syllables.length - 1) await input.send('Input.insertText', { text: steps.at(-1) });
-    }
-    return input;
-  }
-
-  const HELLO = [
-    ['ㅇ', '아', '안'],
-    ['ㄴ', '녀', '녕'],
-    ['ㅎ', '하'],
-    ['ㅅ', '세'],
-    ['ㅇ', '요'],
-  ];
-
-  const keyDown = (input, key) =>
-    input.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
-  const taken = { key: 'Process', code: 'Enter', windowsVirtualKeyCode: 229 };
-  const enter = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 13 };
-
   it('is sent once, whole, and leaves no syllable behind', async () => {
     const page = await open({ locale: 'ko-KR' });
     await box(page).focus();
-    const input = await compose(page, HELLO);
+    const input = await composeHello(page);
     assert.equal(await box(page).inputValue(), '안녕하세요');
-    await keyDown(input, taken);
-    await keyDown(input, enter);
+    await pressEnter(input, { composing: true });
     assert.deepEqual(await questions(page), [], 'sent while the last syllable was open');
     await input.send('Input.insertText', { text: '요' });
-    await keyDown(input, enter);
-    await keyDown(input, enter);
+    await pressEnter(input);
+    await pressEnter(input);
     await waitForEnd(page);
     assert.deepEqual(await questions(page), ['안녕하세요']);
     assert.equal(server.requests.length, 1);
@@ -273,7 +245,7 @@ describe('Korean', () => {
   it('is sent whole by the button while a syllable is open', async () => {
     const page = await open({ locale: 'ko-KR' });
     await box(page).focus();
-    await compose(page, HELLO);
+    await composeHello(page);
     await page.getByRole('button', { name: '보내기' }).click();
     await waitForEnd(page);
     assert.deepEqual(await questions(page), ['안녕하세요']);
@@ -283,7 +255,7 @@ describe('Korean', () => {
   it('is sent whole by a press that leaves the focus where it is', async () => {
     const page = await open({ locale: 'ko-KR' });
     await box(page).focus();
-    await compose(page, HELLO);
+    await composeHello(page);
     await page.locator('.send').evaluate((button) => button.click());
     await waitForEnd(page);
     assert.deepEqual(await questions(page), ['안녕하세요']);

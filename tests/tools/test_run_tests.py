@@ -1,9 +1,11 @@
 """The runner counts what the suites report, never calls a broken suite good, and keeps order."""
 
+import re
+
 import pytest
 import run_tests
 from test_report import Count, count_text
-from test_suites import Suite, all_suites
+from test_suites import CONCURRENT_TESTS, ROOT, Suite, all_suites
 
 PYTEST = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"><failure>no</failure></testcase>
@@ -96,6 +98,12 @@ def test_choosing_a_suite_brings_what_it_needs_in_order():
     assert [suite.name for suite in run_tests.choose(suites, ["d"])] == ["a", "b", "d"]
     with pytest.raises(KeyError):
         run_tests.choose(suites, ["none"])
+
+
+def test_thread_sanitizer_watches_every_unit_test_that_starts_threads():
+    starts_threads = {path.stem for path in (ROOT / "src").rglob("*_test.cpp")
+                      if re.search(r"std::j?thread\b|std::async", path.read_text("utf-8"))}
+    assert starts_threads <= set(CONCURRENT_TESTS)
 
 
 def test_the_table_names_every_need_before_its_suite():

@@ -16,6 +16,7 @@ afterEach(() => {
 });
 
 const loading = () => Response.json({ status: 'loading', progress: 0.25 }, { status: 503 });
+const stopping = () => Response.json({ status: 'stopping' }, { status: 503 });
 const ok = () => Response.json({ status: 'ok' });
 const gone = () => {
   throw new TypeError('network');
@@ -31,9 +32,13 @@ describe('ModelWatch', () => {
     health = ok;
     await watch.look();
     expect(watch.snapshot()).toEqual({ state: 'ready', model: 'smollm2' });
-    health = gone;
-    await watch.look();
-    expect(watch.snapshot()).toEqual({ state: 'unreachable' });
+    for (const unreachable of [gone, stopping]) {
+      health = unreachable;
+      await watch.look();
+      expect(watch.snapshot()).toEqual({ state: 'unreachable' });
+      health = ok;
+      await watch.look();
+    }
   });
 
   it('finds out by itself when the model is ready, and tells who waits', async () => {

@@ -68,7 +68,7 @@ export class ModelWatch {
 async function askServer(): Promise<ModelState> {
   try {
     const health = await get('/health');
-    if (health.status === 503) return { state: 'loading', progress: await progressOf(health) };
+    if (health.status === 503) return await loading(health);
     if (!health.ok) return { state: 'unreachable' };
     const models: unknown = await (await get('/v1/models')).json();
     const model = (models as { data?: { id?: unknown }[] }).data?.[0]?.id;
@@ -84,9 +84,10 @@ function get(path: string): Promise<Response> {
   return fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(REQUEST_MS) });
 }
 
-/** A fraction from 0 to 1, where the server gives one. */
-async function progressOf(response: Response): Promise<number | undefined> {
-  const body: unknown = await response.json().catch(() => undefined);
-  const progress = (body as { progress?: unknown } | undefined)?.progress;
-  return typeof progress === 'number' && progress >= 0 && progress <= 1 ? progress : undefined;
+async function loading(response: Response): Promise<ModelState> {
+  const body = (await response.json()) as { status?: unknown; progress?: unknown };
+  if (body.status === 'stopping') return { state: 'unreachable' };
+  const { progress } = body;
+  const known = typeof progress === 'number' && progress >= 0 && progress <= 1;
+  return { state: 'loading', progress: known ? progress : undefined };
 }
