@@ -14,6 +14,7 @@ CONCURRENT_TESTS = (
     "engine_test",
     "library_test",
     "metrics_test",
+    "routes_test",
     "server_test",
     "thread_pool_test",
 )

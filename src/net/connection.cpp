@@ -127,7 +127,7 @@ asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_head() {
     auto end = find_head_end(input_, looked_at);
     if (!end) co_return std::unexpected(std::move(end).error());
     if (end->value_or(input_.size()) > options_.max_head_bytes) {
-      co_return std::unexpected(Refusal{431, "The request head is longer than the limit."});
+      co_return std::unexpected(Refusal{431, "the request head is longer than the limit"});
     }
     if (*end) {
       auto head =
@@ -143,14 +143,14 @@ asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_head() {
 std::expected<void, Refusal> Connection::check_head(const RequestHead& head) {
   if (!is_host_allowed(options_.origins, head.host)) {
     return std::unexpected(
-        Refusal{403, "This server isn't known by that Host name; --allow-host adds one."});
+        Refusal{403, "this server isn't known by that Host name; --allow-host adds one"});
   }
   auto origin = check_origin(options_.origins, head.host, request_.find_header("origin"));
   if (!origin) return std::unexpected(std::move(origin).error());
   request_.allowed_origin = *std::move(origin);
   if (head.content_length.value_or(0) > options_.max_body_bytes) {
     return std::unexpected(
-        Refusal{413, fmt::format("The body has {} bytes; the limit is {}.", *head.content_length,
+        Refusal{413, fmt::format("the body has {} bytes; the limit is {}", *head.content_length,
                                  options_.max_body_bytes)});
   }
   return {};
@@ -191,14 +191,14 @@ std::expected<bool, Refusal> Connection::take_body(const RequestHead& head,
   }
   hold_body_bytes(body.size());
   if (server_.held_body_bytes_ > options_.max_held_body_bytes) {
-    return std::unexpected(Refusal{503, "Too many large requests at once; try again soon."});
+    return std::unexpected(Refusal{503, "too many large requests at once; try again soon"});
   }
   return is_whole;
 }
 
 Refusal Connection::no_more_bytes() const {
   if (gone_) return {kJustClose, {}};
-  return {408, "The request didn't arrive in time."};
+  return {408, "the request didn't arrive in time"};
 }
 
 asio::awaitable<bool> Connection::read_more(Clock::time_point deadline) {
@@ -239,7 +239,7 @@ asio::awaitable<void> Connection::run_handler() {
   if (progress_ == Progress::kNothing && !gone_) {
     keep_alive_ = keep_alive_ && !failed;
     static_cast<void>(co_await send(
-        server_.handler_.render_refusal({500, "The server failed to answer; this is its fault."})));
+        server_.handler_.render_refusal({500, "the server failed to answer; this is its fault"})));
   }
   is_watching_ = false;
   on_gone_ = nullptr;

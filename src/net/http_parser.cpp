@@ -78,11 +78,11 @@ std::expected<void, Refusal> parse_target(std::string_view target, RequestHead& 
     target.remove_prefix(slash);
     if (target.empty()) target = "/";
   }
-  if (!target.starts_with('/')) return refuse("The request target must begin with '/'.");
-  if (target.contains('#')) return refuse("The request target has a fragment.");
+  if (!target.starts_with('/')) return refuse("the request target must begin with '/'");
+  if (target.contains('#')) return refuse("the request target has a fragment");
   const std::size_t question = std::min(target.find('?'), target.size());
   auto path = percent_decode(target.substr(0, question));
-  if (!path) return refuse("The request path has a bad percent escape.");
+  if (!path) return refuse("the request path has a bad percent escape");
   head.path = *std::move(path);
   if (question < target.size()) head.query = target.substr(question + 1);
   return {};
@@ -92,19 +92,19 @@ std::expected<void, Refusal> parse_request_line(std::string_view line, RequestHe
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) {
-    return refuse("The request line isn't 'METHOD /path HTTP/1.1'.");
+    return refuse("the request line isn't 'METHOD /path HTTP/1.1'");
   }
   const std::string_view method = line.substr(0, first);
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
   if (!is_token(method) || method.size() > kMaxMethodBytes)
-    return refuse("The method is malformed.");
+    return refuse("the method is malformed");
   if (target.empty() || !std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7F; })) {
-    return refuse("The request target is malformed.");
+    return refuse("the request target is malformed");
   }
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    if (!version.starts_with("HTTP/")) return refuse("The request line has no HTTP version.");
-    return refuse("Only HTTP/1.1 and HTTP/1.0 are spoken here.", 505);
+    if (!version.starts_with("HTTP/")) return refuse("the request line has no HTTP version");
+    return refuse("only HTTP/1.1 and HTTP/1.0 are spoken here", 505);
   }
   head.method = method;
   head.is_http_1_0 = version == "HTTP/1.0";
@@ -113,11 +113,11 @@ std::expected<void, Refusal> parse_request_line(std::string_view line, RequestHe
 
 std::expected<void, Refusal> parse_field(std::string_view line, RequestHead& head) {
   if (line.starts_with(' ') || line.starts_with('\t')) {
-    return refuse("A header is folded over several lines.");
+    return refuse("a header is folded over several lines");
   }
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return refuse("A header line has no colon.");
-  if (!is_token(line.substr(0, colon))) return refuse("A header name is malformed.");
+  if (colon == std::string_view::npos) return refuse("a header line has no colon");
+  if (!is_token(line.substr(0, colon))) return refuse("a header name is malformed");
   head.headers.push_back(
       {lower_case(line.substr(0, colon)), std::string(trim(line.substr(colon + 1)))});
   return {};
@@ -127,14 +127,14 @@ std::expected<void, Refusal> read_host(RequestHead& head) {
   const HttpField* host = nullptr;
   for (const HttpField& field : head.headers) {
     if (field.name != "host") continue;
-    if (host != nullptr) return refuse("There is more than one Host header.");
+    if (host != nullptr) return refuse("there is more than one Host header");
     host = &field;
   }
-  if (host == nullptr) return refuse("There is no Host header.");
-  if (!is_host(host->value)) return refuse("The Host header is malformed.");
+  if (host == nullptr) return refuse("there is no Host header");
+  if (!is_host(host->value)) return refuse("the Host header is malformed");
   std::string name = lower_case(host->value);
   if (!head.host.empty() && head.host != name) {
-    return refuse("The request target and the Host header name different hosts.");
+    return refuse("the request target and the Host header name different hosts");
   }
   head.host = std::move(name);
   return {};
@@ -150,25 +150,25 @@ std::expected<void, Refusal> read_framing(RequestHead& head) {
                              : field.name == "transfer-encoding" ? &coding
                                                                  : nullptr;
     if (seen == nullptr) continue;
-    if (*seen != nullptr) return refuse("There is more than one " + field.name + " header.");
+    if (*seen != nullptr) return refuse("there is more than one " + field.name + " header");
     *seen = &field;
   }
   if (length != nullptr && coding != nullptr) {
-    return refuse("There are both a content-length and a transfer-encoding header.");
+    return refuse("there are both a content-length and a transfer-encoding header");
   }
   if (length != nullptr) {
     const std::string& text = length->value;
     if (text.empty() || text.size() > kMaxLengthDigits || !std::ranges::all_of(text, is_digit)) {
-      return refuse("The content-length header isn't a number.");
+      return refuse("the content-length header isn't a number");
     }
     std::uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     head.content_length = value;
   }
   if (coding != nullptr) {
-    if (head.is_http_1_0) return refuse("HTTP/1.0 has no transfer-encoding.");
+    if (head.is_http_1_0) return refuse("HTTP/1.0 has no transfer-encoding");
     if (lower_case(coding->value) != "chunked") {
-      return refuse("The only transfer-encoding understood here is 'chunked'.", 501);
+      return refuse("the only transfer-encoding understood here is 'chunked'", 501);
     }
     head.is_chunked = true;
   }
@@ -187,7 +187,7 @@ std::expected<void, Refusal> read_connection_options(RequestHead& head) {
     }
     if (field.name == "expect") {
       if (lower_case(field.value) != "100-continue") {
-        return refuse("The only expectation understood here is '100-continue'.", 417);
+        return refuse("the only expectation understood here is '100-continue'", 417);
       }
       head.expects_continue = !head.is_http_1_0;
     }
@@ -203,12 +203,12 @@ std::expected<std::optional<std::size_t>, Refusal> find_head_end(std::string_vie
   for (std::size_t i = from > 3 ? from - 3 : 0; i < bytes.size(); ++i) {
     const auto c = static_cast<unsigned char>(bytes[i]);
     if (c == '\n') {
-      if (i == 0 || bytes[i - 1] != '\r') return refuse("A line ends in LF without CR.");
+      if (i == 0 || bytes[i - 1] != '\r') return refuse("a line ends in LF without CR");
       if (i >= 3 && bytes[i - 2] == '\n') return i + 1;
     } else if (i > 0 && bytes[i - 1] == '\r') {
-      return refuse("A CR isn't followed by LF.");
+      return refuse("a CR isn't followed by LF");
     } else if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7F) {
-      return refuse("The request has control bytes where HTTP allows none.");
+      return refuse("the request has control bytes where HTTP allows none");
     }
   }
   return std::nullopt;
@@ -220,12 +220,12 @@ std::expected<RequestHead, Refusal> parse_request_head(std::string_view head_byt
   bool is_first = true;
   while (true) {
     const std::size_t end = head_bytes.find("\r\n");
-    if (end == std::string_view::npos) return refuse("The request head is cut short.");
+    if (end == std::string_view::npos) return refuse("the request head is cut short");
     const std::string_view line = head_bytes.substr(0, end);
     head_bytes.remove_prefix(end + 2);
     if (line.empty() && !is_first) break;
     if (!is_first && head.headers.size() == max_fields) {
-      return refuse("There are too many headers.", 431);
+      return refuse("there are too many headers", 431);
     }
     if (auto parsed = is_first ? parse_request_line(line, head) : parse_field(line, head);
         !parsed) {
@@ -254,11 +254,11 @@ std::expected<std::size_t, Refusal> ChunkedDecoder::feed(std::string_view input,
     }
     const std::size_t end = rest.find('\n');
     if (end == std::string_view::npos) {
-      if (rest.size() > kMaxChunkLine) return refuse("A line of the chunked body is too long.");
+      if (rest.size() > kMaxChunkLine) return refuse("a line of the chunked body is too long");
       return used;
     }
-    if (end == 0 || rest[end - 1] != '\r') return refuse("A chunk line ends in LF without CR.");
-    if (end > kMaxChunkLine) return refuse("A line of the chunked body is too long.");
+    if (end == 0 || rest[end - 1] != '\r') return refuse("a chunk line ends in LF without CR");
+    if (end > kMaxChunkLine) return refuse("a line of the chunked body is too long");
     if (auto taken = take_line(rest.substr(0, end - 1), body.size(), max_body_bytes); !taken) {
       return std::unexpected(std::move(taken).error());
     }
@@ -272,16 +272,16 @@ std::expected<void, Refusal> ChunkedDecoder::take_line(std::string_view line, st
   if (std::ranges::any_of(line, [](char c) {
         return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
       })) {
-    return refuse("A chunk line has control bytes.");
+    return refuse("a chunk line has control bytes");
   }
   if (state_ == State::kAfterBytes) {
-    if (!line.empty()) return refuse("A chunk is longer than it says.");
+    if (!line.empty()) return refuse("a chunk is longer than it says");
     state_ = State::kSize;
     return {};
   }
   if (state_ == State::kTrailer) {
     trailer_bytes_ += line.size();
-    if (trailer_bytes_ > kMaxTrailerBytes) return refuse("The trailers are too long.", 431);
+    if (trailer_bytes_ > kMaxTrailerBytes) return refuse("the trailers are too long", 431);
     if (line.empty()) state_ = State::kDone;
     return {};
   }
@@ -290,11 +290,11 @@ std::expected<void, Refusal> ChunkedDecoder::take_line(std::string_view line, st
   const std::string_view extension = line.substr(n_digits);
   if (n_digits == 0 || n_digits > kMaxChunkSizeDigits ||
       (!extension.empty() && !extension.starts_with(';'))) {
-    return refuse("A chunk size is malformed.");
+    return refuse("a chunk size is malformed");
   }
   std::from_chars(line.data(), line.data() + n_digits, remaining_, 16);
   if (remaining_ > max_body_bytes - std::min(body_size, max_body_bytes)) {
-    return refuse("The body is longer than the limit.", 413);
+    return refuse("the body is longer than the limit", 413);
   }
   state_ = remaining_ == 0 ? State::kTrailer : State::kBytes;
   return {};

@@ -41,7 +41,7 @@ std::expected<std::string, Refusal> check_origin(const OriginPolicy& policy, std
     return *origin;
   }
   return std::unexpected(Refusal{
-      403, "Pages of this origin may not use this server; --allow-origin adds one that may."});
+      403, "pages of this origin may not use this server; --allow-origin adds one that may"});
 }
 
 }  // namespace jarip

@@ -108,7 +108,7 @@ asio::awaitable<void> Server::serve(tcp::socket socket) {
 // One attempt to say why; a client that isn't ready for it is closed all the same.
 void Server::turn_away(tcp::socket socket) {
   const Response response =
-      handler_.render_refusal({503, "The server has as many connections as it takes; try again."});
+      handler_.render_refusal({503, "the server has as many connections as it takes; try again"});
   const std::string bytes =
       encode_response_head(response, Framing::kLength, Persistence::kClose, std::time(nullptr)) +
       response.body;

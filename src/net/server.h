@@ -25,7 +25,7 @@ class Connection;
 struct ServerOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   std::uint16_t port = 8484;       // 0: any free one
-  OriginPolicy origins = {};            // the address listened on is added to the hosts
+  OriginPolicy origins = {};       // the address listened on is added to the hosts
 
   std::size_t max_connections = 1024;
   std::size_t max_requests_per_connection = 10'000;

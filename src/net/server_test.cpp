@@ -8,7 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "net/test_client.h"
+#include "tests/support/test_client.h"
 
 namespace jarip {
 namespace {

@@ -1,0 +1,87 @@
+#include "api/error_reply.h"
+
+#include <boost/json/serialize.hpp>
+#include <iterator>
+
+#include "base/utf8.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::string_view kBadRequest = "invalid_request_error";
+constexpr std::string_view kServerError = "server_error";
+constexpr std::string_view kRetryAfterSeconds = "1";
+
+// Rows for one field come before the general row of their code.
+constexpr ErrorRow kRows[] = {
+    {ErrorCode::kInvalidArgument, "", 400, kBadRequest, "invalid_value"},
+    {ErrorCode::kUnsupported, "", 400, kBadRequest, "unsupported_value"},
+    {ErrorCode::kNotFound, "model", 404, kBadRequest, "model_not_found"},
+    {ErrorCode::kNotFound, "", 404, kBadRequest, "not_found"},
+    {ErrorCode::kMethodNotAllowed, "", 405, kBadRequest, "method_not_allowed"},
+    {ErrorCode::kTooLarge, "", 413, kBadRequest, "request_too_large"},
+    {ErrorCode::kContextOverflow, "", 400, kBadRequest, "context_length_exceeded"},
+    {ErrorCode::kCorrupt, "", 500, kServerError, "corrupt"},
+    {ErrorCode::kIo, "", 500, kServerError, "io_error"},
+    {ErrorCode::kUnavailable, kQueue, 429, "rate_limit_error", "queue_full"},
+    {ErrorCode::kUnavailable, "", 503, kServerError, "unavailable"},
+    {ErrorCode::kTimeout, "", 408, kBadRequest, "timeout"},
+    {ErrorCode::kCancelled, "", 503, kServerError, "cancelled"},
+    {ErrorCode::kInternal, "", 500, kServerError, "internal_error"},
+};
+
+std::string body_of(std::string_view message, std::string_view type, std::string_view param,
+                    std::string_view name) {
+  // Parts of the message may come from the request, in any bytes.
+  std::string out = R"({"error":{"message":)";
+  out += boost::json::serialize(replace_invalid(message));
+  out += R"(,"type":")";
+  out += type;
+  out += R"(","param":)";
+  out += param.empty() ? "null" : boost::json::serialize(replace_invalid(param));
+  out += R"(,"code":")";
+  out += name;
+  out += R"("}})";
+  return out;
+}
+
+Response response_of(int status, std::string body) {
+  Response response{status, {{"content-type", "application/json"}}, std::move(body)};
+  if (status == 429 || status == 503) {
+    response.headers.push_back({"retry-after", std::string(kRetryAfterSeconds)});
+  }
+  return response;
+}
+
+}  // namespace
+
+const ErrorRow& error_row(const Error& error) {
+  for (const ErrorRow& row : kRows) {
+    if (row.code == error.code && (row.where.empty() || row.where == error.where)) return row;
+  }
+  return kRows[std::size(kRows) - 1];
+}
+
+std::string error_json(const Error& error) {
+  const ErrorRow& row = error_row(error);
+  const std::string_view param = error.where == kQueue ? std::string_view() : error.where;
+  return body_of(error.message, row.type, param, row.name);
+}
+
+Response render_error(const Error& error) {
+  return response_of(error_row(error).status, error_json(error));
+}
+
+Response render_http_refusal(const Refusal& refusal) {
+  const std::string_view name = refusal.status == 413   ? "request_too_large"
+                                : refusal.status == 408 ? "timeout"
+                                : refusal.status == 503 ? "unavailable"
+                                : refusal.status == 500 ? "internal_error"
+                                : refusal.status == 403 ? "forbidden"
+                                                        : "malformed_request";
+  return response_of(
+      refusal.status,
+      body_of(refusal.message, refusal.status >= 500 ? kServerError : kBadRequest, {}, name));
+}
+
+}  // namespace jarip

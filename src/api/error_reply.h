@@ -1,0 +1,35 @@
+// Errors as OpenAI's clients read them, and the one table from error codes to HTTP statuses.
+// Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "net/http_message.h"
+
+namespace jarip {
+
+struct ErrorRow {
+  ErrorCode code;
+  std::string_view where;  // the row is only for errors of this field; empty: for all
+  int status;
+  std::string_view type;
+  std::string_view name;  // "code" in the body
+};
+
+[[nodiscard]] const ErrorRow& error_row(const Error& error);
+
+// {"error":{"message":…,"type":…,"param":…,"code":…}}
+[[nodiscard]] std::string error_json(const Error& error);
+
+// The whole answer: status, body, and Retry-After where trying again makes sense.
+[[nodiscard]] Response render_error(const Error& error);
+
+// What net turns away by itself keeps the status that net chose.
+[[nodiscard]] Response render_http_refusal(const Refusal& refusal);
+
+// The `where` of a request that found the queue full; kUnavailable is 503 otherwise.
+inline constexpr std::string_view kQueue = "queue";
+
+}  // namespace jarip

@@ -1,0 +1,46 @@
+// One request and its answer as the dialects see them: with an id, the headers that every answer
+// has, and the count of it. Lives on the network thread while the request is handled.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+#include "api/api_metrics.h"
+#include "base/result.h"
+#include "net/http_handler.h"
+
+namespace jarip {
+
+class Exchange {
+ public:
+  Exchange(const Request& request, ResponseStream& stream, ApiMetrics& metrics);
+
+  [[nodiscard]] const Request& request() const { return request_; }
+  [[nodiscard]] ResponseStream& stream() { return stream_; }
+
+  boost::asio::awaitable<void> send(Response response);
+  boost::asio::awaitable<void> send_json(std::string body);
+  boost::asio::awaitable<void> send_error(const Error& error);
+  // Before the pieces of a streamed answer.
+  [[nodiscard]] boost::asio::awaitable<bool> begin(Response head);
+
+ private:
+  void complete(Response& response);
+
+  const Request& request_;
+  ResponseStream& stream_;
+  ApiMetrics& metrics_;
+  std::string id_;
+};
+
+// What every answer has, those that net gives by itself included.
+void add_common_headers(Response& response, std::string_view request_id);
+
+// The id that a client gave its request if it is one, or a new one.
+[[nodiscard]] std::string request_id_of(const Request& request);
+
+// prefix and 128 random bits in hexadecimal: nobody guesses another's.
+[[nodiscard]] std::string random_id(std::string_view prefix);
+
+}  // namespace jarip

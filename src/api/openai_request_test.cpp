@@ -1,0 +1,333 @@
+#include "api/openai_request.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kVocab = 100;
+constexpr auto kChat = OpenAiEndpoint::kChat;
+constexpr auto kCompletions = OpenAiEndpoint::kCompletions;
+
+// A body that is right but for the fields added.
+std::string chat(const std::string& more) {
+  return R"({"model":"m","messages":[{"role":"user","content":"hi"}])" +
+         (more.empty() ? "" : "," + more) + "}";
+}
+std::string completion(const std::string& more) {
+  return R"({"model":"m","prompt":"hi")" + (more.empty() ? "" : "," + more) + "}";
+}
+
+OpenAiRequest parsed(OpenAiEndpoint endpoint, const std::string& body) {
+  auto request = parse_openai_request(endpoint, body, kVocab);
+  if (request) return *std::move(request);
+  ADD_FAILURE() << body << ": " << request.error().message;
+  return {};
+}
+
+std::vector<Message> messages_of(const std::string& list) {
+  const auto request = parsed(kChat, R"({"messages":)" + list + "}");
+  const auto* messages = std::get_if<std::vector<Message>>(&request.turn.input);
+  return messages == nullptr ? std::vector<Message>() : *messages;
+}
+
+TEST(OpenAiRequest, LeavesWhatIsAbsentAtOpenAisDefaults) {
+  const auto request = parsed(kChat, chat(""));
+  EXPECT_EQ(request.turn.model, "m");
+  EXPECT_FALSE(request.is_stream);
+  EXPECT_FALSE(request.include_usage);
+  EXPECT_EQ(request.turn.sampling.temperature, 1.0F);
+  EXPECT_EQ(request.turn.sampling.top_p, 1.0F);
+  EXPECT_FALSE(request.turn.seed);
+  EXPECT_FALSE(request.turn.max_new_tokens);
+  EXPECT_FALSE(request.turn.n_logprobs);
+  EXPECT_EQ(parsed(kCompletions, completion("")).turn.max_new_tokens, 16U);
+}
+
+TEST(OpenAiRequest, ReadsEverySamplingField) {
+  const auto request = parsed(
+      kChat, chat(R"("temperature":0.5,"top_p":0.25,"top_k":7,"min_p":0.125,"repeat_penalty":1.5,
+              "presence_penalty":-2,"frequency_penalty":2,"seed":-1,"stop":["a","b"],
+              "logit_bias":{"0":-100,"99":1.5},"max_completion_tokens":5.0,"ignore_eos":true,
+              "logprobs":true,"top_logprobs":3,"stream":true,
+              "stream_options":{"include_usage":true,"include_obfuscation":false})"));
+  const Turn& turn = request.turn;
+  EXPECT_EQ(turn.sampling.temperature, 0.5F);
+  EXPECT_EQ(turn.sampling.top_p, 0.25F);
+  EXPECT_EQ(turn.sampling.top_k, 7U);
+  EXPECT_EQ(turn.sampling.min_p, 0.125F);
+  EXPECT_EQ(turn.sampling.repetition_penalty, 1.5F);
+  EXPECT_EQ(turn.sampling.presence_penalty, -2.0F);
+  EXPECT_EQ(turn.sampling.frequency_penalty, 2.0F);
+  EXPECT_EQ(turn.seed, 0xFFFFFFFFFFFFFFFFU);
+  EXPECT_EQ(turn.stop, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(turn.sampling.logit_bias,
+            (std::vector<std::pair<TokenId, float>>{{0, -100.0F}, {99, 1.5F}}));
+  EXPECT_EQ(turn.max_new_tokens, 5U);
+  EXPECT_TRUE(turn.ignore_end_tokens);
+  EXPECT_EQ(turn.n_logprobs, 3U);
+  EXPECT_TRUE(request.is_stream);
+  EXPECT_TRUE(request.include_usage);
+}
+
+TEST(OpenAiRequest, LogprobsOfAChatWithoutAlternativesAreZeroAlternatives) {
+  EXPECT_EQ(parsed(kChat, chat(R"("logprobs":true)")).turn.n_logprobs, 0U);
+  EXPECT_FALSE(parsed(kChat, chat(R"("logprobs":false)")).turn.n_logprobs);
+  EXPECT_EQ(parsed(kCompletions, completion(R"("logprobs":5)")).turn.n_logprobs, 5U);
+}
+
+TEST(OpenAiRequest, ReadsMessagesOfEveryForm) {
+  const auto messages = messages_of(R"([
+      {"role":"system","content":"a"},
+      {"role":"developer","content":"b"},
+      {"role":"user","content":[{"type":"text","text":"c"},{"text":"d","type":"text"}]},
+      {"role":"assistant","content":null,"refusal":null,"tool_calls":[],"annotations":[],
+       "audio":null,"function_call":null},
+      {"role":"assistant"},
+      {"role":"user","content":"한국어 \ud83d\ude00"}])");
+  ASSERT_EQ(messages.size(), 6U);
+  EXPECT_EQ(messages[0].role, Role::kSystem);
+  EXPECT_EQ(messages[1].role, Role::kSystem);
+  EXPECT_EQ(messages[2].role, Role::kUser);
+  EXPECT_EQ(messages[2].content, "cd");
+  EXPECT_EQ(messages[3].role, Role::kAssistant);
+  EXPECT_EQ(messages[3].content, "");
+  EXPECT_EQ(messages[4].content, "");
+  EXPECT_EQ(messages[5].content, "한국어 😀");
+}
+
+TEST(OpenAiRequest, ReadsPromptsOfEveryForm) {
+  using Tokens = std::vector<TokenId>;
+  auto input = [](const std::string& prompt) {
+    return parsed(kCompletions, R"({"prompt":)" + prompt + "}").turn.input;
+  };
+  EXPECT_EQ(std::get<std::string>(input(R"("x")")), "x");
+  EXPECT_EQ(std::get<std::string>(input(R"(["x"])")), "x");
+  EXPECT_EQ(std::get<Tokens>(input("[0, 99]")), (Tokens{0, 99}));
+  EXPECT_EQ(std::get<Tokens>(input("[[1]]")), Tokens{1});
+}
+
+TEST(OpenAiRequest, AStringIsAListOfOneStop) {
+  EXPECT_EQ(parsed(kChat, chat(R"("stop":"x")")).turn.stop, std::vector<std::string>{"x"});
+  EXPECT_TRUE(parsed(kChat, chat(R"("stop":[])")).turn.stop.empty());
+}
+
+// Values that change no answer, and null everywhere.
+TEST(OpenAiRequest, AcceptsWhatChangesNothing) {
+  for (const char* field : {R"("n":1)",
+                            R"("tools":null)",
+                            R"("tools":[])",
+                            R"("tool_choice":"none")",
+                            R"("response_format":{"type":"text"})",
+                            R"("store":false)",
+                            R"("service_tier":"auto")",
+                            R"("service_tier":"default")",
+                            R"("parallel_tool_calls":true)",
+                            R"("user":"u")",
+                            R"("metadata":{"a":"b"})",
+                            R"("safety_identifier":"x")",
+                            R"("prompt_cache_key":"k")",
+                            R"("modalities":["text"])",
+                            R"("temperature":null)",
+                            R"("stop":null)",
+                            R"("seed":null)",
+                            R"("stream":null)",
+                            R"("stream_options":null)",
+                            R"("logit_bias":null)",
+                            R"("max_tokens":null)",
+                            R"("top_k":-1)",
+                            R"("top_k":0)",
+                            R"("functions":[])",
+                            R"("audio":null)",
+                            R"("prediction":null)",
+                            R"("verbosity":"medium")"}) {
+    EXPECT_TRUE(parse_openai_request(kChat, chat(field), kVocab)) << field;
+  }
+  for (const char* field : {R"("best_of":1)", R"("suffix":null)", R"("suffix":"")", R"("n":1)"}) {
+    EXPECT_TRUE(parse_openai_request(kCompletions, completion(field), kVocab)) << field;
+  }
+}
+
+struct Refused {
+  OpenAiEndpoint endpoint;
+  std::string body;
+  ErrorCode code;
+  const char* where;
+};
+
+constexpr auto kInvalid = ErrorCode::kInvalidArgument;
+constexpr auto kUnsupported = ErrorCode::kUnsupported;
+
+std::string with_messages(const std::string& list) { return R"({"messages":)" + list + "}"; }
+
+void expect_refused(const Refused& row) {
+  const auto request = parse_openai_request(row.endpoint, row.body, kVocab);
+  ASSERT_FALSE(request) << row.body;
+  EXPECT_EQ(request.error().where, row.where) << row.body << ": " << request.error().message;
+  EXPECT_EQ(request.error().code, row.code) << row.body << ": " << request.error().message;
+  EXPECT_NE(request.error().message, "") << row.body;
+}
+
+TEST(OpenAiRequest, RefusesNumbersOutOfRangeByName) {
+  const Refused table[] = {
+      {kChat, chat(R"("temperature":-0.1)"), kInvalid, "temperature"},
+      {kChat, chat(R"("temperature":2.1)"), kInvalid, "temperature"},
+      {kChat, chat(R"("temperature":1e400)"), kInvalid, "temperature"},
+      {kChat, chat(R"("top_p":1.01)"), kInvalid, "top_p"},
+      {kChat, chat(R"("top_p":-1)"), kInvalid, "top_p"},
+      {kChat, chat(R"("top_k":-2)"), kInvalid, "top_k"},
+      {kChat, chat(R"("top_k":1.5)"), kInvalid, "top_k"},
+      {kChat, chat(R"("top_k":18446744073709551615)"), kInvalid, "top_k"},
+      {kChat, chat(R"("min_p":2)"), kInvalid, "min_p"},
+      {kChat, chat(R"("repetition_penalty":0)"), kInvalid, "repetition_penalty"},
+      {kChat, chat(R"("presence_penalty":2.5)"), kInvalid, "presence_penalty"},
+      {kChat, chat(R"("frequency_penalty":-2.5)"), kInvalid, "frequency_penalty"},
+      {kChat, chat(R"("max_tokens":0)"), kInvalid, "max_tokens"},
+      {kChat, chat(R"("max_tokens":-1)"), kInvalid, "max_tokens"},
+      {kChat, chat(R"("max_tokens":99999999999)"), kInvalid, "max_tokens"},
+      {kChat, chat(R"("max_completion_tokens":0)"), kInvalid, "max_completion_tokens"},
+      {kChat, chat(R"("seed":1.5)"), kInvalid, "seed"},
+      {kChat, chat(R"("seed":18446744073709551615)"), kInvalid, "seed"},
+      {kChat, chat(R"("logprobs":true,"top_logprobs":21)"), kInvalid, "top_logprobs"},
+      {kChat, chat(R"("logit_bias":{"100":0})"), kInvalid, "logit_bias.100"},
+      {kChat, chat(R"("logit_bias":{"-1":0})"), kInvalid, "logit_bias.-1"},
+      {kChat, chat(R"("logit_bias":{"01":0})"), kInvalid, "logit_bias.01"},
+      {kChat, chat(R"("logit_bias":{"a":0})"), kInvalid, "logit_bias.a"},
+      {kChat, chat(R"("logit_bias":{"":0})"), kInvalid, "logit_bias."},
+      {kChat, chat(R"("logit_bias":{"1":101})"), kInvalid, "logit_bias.1"},
+      {kChat, chat(R"("logit_bias":{"1":"2"})"), kInvalid, "logit_bias.1"},
+      {kCompletions, completion(R"("logprobs":21)"), kInvalid, "logprobs"},
+      {kCompletions, R"({"prompt":[100]})", kInvalid, "prompt[0]"},
+      {kCompletions, R"({"prompt":[1,-1]})", kInvalid, "prompt[1]"},
+      {kCompletions, R"({"prompt":[[1,2.5]]})", kInvalid, "prompt[0][1]"},
+  };
+  for (const Refused& row : table) expect_refused(row);
+}
+
+TEST(OpenAiRequest, RefusesWrongTypesByName) {
+  const Refused table[] = {
+      {kChat, chat(R"("temperature":"1")"), kInvalid, "temperature"},
+      {kChat, chat(R"("temperature":true)"), kInvalid, "temperature"},
+      {kChat, chat(R"("stream":1)"), kInvalid, "stream"},
+      {kChat, chat(R"("stream":"true")"), kInvalid, "stream"},
+      {kChat, chat(R"("stop":1)"), kInvalid, "stop"},
+      {kChat, chat(R"("stop":[1])"), kInvalid, "stop[0]"},
+      {kChat, chat(R"("stop":[""])"), kInvalid, "stop[0]"},
+      {kChat, chat(R"("stop":"")"), kInvalid, "stop"},
+      {kChat,
+       chat(R"("stop":["1","2","3","4","5","6","7","8","9","a","b","c","d","e","f","g","h"])"),
+       kInvalid, "stop"},
+      {kChat, chat(R"("logit_bias":[])"), kInvalid, "logit_bias"},
+      {kChat, chat(R"("stream":true,"stream_options":true)"), kInvalid, "stream_options"},
+      {kChat, chat(R"("stream":true,"stream_options":{"include_usage":1})"), kInvalid,
+       "stream_options.include_usage"},
+      {kChat, chat(R"("stream":true,"stream_options":{"x":1})"), kInvalid, "stream_options.x"},
+      {kChat, chat(R"("user":1)"), kInvalid, "user"},
+      {kChat, R"({"model":1,"messages":[{"role":"user","content":"x"}]})", kInvalid, "model"},
+      {kChat, R"({"model":"","messages":[{"role":"user","content":"x"}]})", kInvalid, "model"},
+      {kCompletions, completion(R"("echo":1)"), kInvalid, "echo"},
+      {kCompletions, completion(R"("logprobs":true)"), kInvalid, "logprobs"},
+      {kCompletions, R"({"prompt":1})", kInvalid, "prompt"},
+      {kCompletions, R"({"prompt":{}})", kInvalid, "prompt"},
+      {kCompletions, R"({"prompt":[]})", kInvalid, "prompt"},
+      {kCompletions, R"({"prompt":[[]]})", kInvalid, "prompt[0]"},
+      {kCompletions, R"({"prompt":[[[1]]]})", kInvalid, "prompt[0][0]"},
+      {kCompletions, R"({"prompt":["a","b"]})", kUnsupported, "prompt"},
+  };
+  for (const Refused& row : table) expect_refused(row);
+}
+
+TEST(OpenAiRequest, RefusesMessagesItCannotHonourByPath) {
+  const Refused table[] = {
+      {kChat, R"({})", kInvalid, "messages"},
+      {kChat, with_messages("null"), kInvalid, "messages"},
+      {kChat, with_messages("[]"), kInvalid, "messages"},
+      {kChat, with_messages("{}"), kInvalid, "messages"},
+      {kChat, with_messages("[1]"), kInvalid, "messages[0]"},
+      {kChat, with_messages(R"([{"content":"x"}])"), kInvalid, "messages[0].role"},
+      {kChat, with_messages(R"([{"role":"user"}])"), kInvalid, "messages[0].content"},
+      {kChat, with_messages(R"([{"role":"user","content":null}])"), kInvalid,
+       "messages[0].content"},
+      {kChat, with_messages(R"([{"role":"user","content":1}])"), kInvalid, "messages[0].content"},
+      {kChat, with_messages(R"([{"role":"user","content":[]}])"), kInvalid, "messages[0].content"},
+      {kChat, with_messages(R"([{"role":"tool","content":"x"}])"), kUnsupported,
+       "messages[0].role"},
+      {kChat, with_messages(R"([{"role":"User","content":"x"}])"), kUnsupported,
+       "messages[0].role"},
+      {kChat, with_messages(R"([{"role":"user","content":"x"},{"role":"user","content":[
+          {"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}}]}])"),
+       kUnsupported, "messages[1].content[1].type"},
+      {kChat, with_messages(R"([{"role":"user","content":[{"type":"text"}]}])"), kInvalid,
+       "messages[0].content[0].text"},
+      {kChat, with_messages(R"([{"role":"user","content":[{"text":"x"}]}])"), kInvalid,
+       "messages[0].content[0].type"},
+      {kChat, with_messages(R"([{"role":"user","content":[{"type":"text","text":"x","y":1}]}])"),
+       kInvalid, "messages[0].content[0].y"},
+      {kChat, with_messages(R"([{"role":"user","content":["x"]}])"), kInvalid,
+       "messages[0].content[0]"},
+      {kChat, with_messages(R"([{"role":"user","content":"x","weight":1}])"), kInvalid,
+       "messages[0].weight"},
+      {kChat, with_messages(R"([{"role":"user","content":"x","name":"n"}])"), kUnsupported,
+       "messages[0].name"},
+      {kChat, with_messages(R"([{"role":"assistant","tool_calls":[{}]}])"), kUnsupported,
+       "messages[0].tool_calls"},
+  };
+  for (const Refused& row : table) expect_refused(row);
+}
+
+TEST(OpenAiRequest, RefusesParametersItCannotHonourByName) {
+  const Refused table[] = {
+      {kChat, chat(R"("temprature":1)"), kInvalid, "temprature"},
+      {kChat, chat(R"("prompt":"x")"), kInvalid, "prompt"},
+      {kChat, chat(R"("echo":true)"), kInvalid, "echo"},
+      {kCompletions, completion(R"("messages":[])"), kInvalid, "messages"},
+      {kCompletions, completion(R"("max_completion_tokens":1)"), kInvalid, "max_completion_tokens"},
+      {kChat, chat(R"("n":2)"), kUnsupported, "n"},
+      {kChat, chat(R"("tools":[{"type":"function"}])"), kUnsupported, "tools"},
+      {kChat, chat(R"("tool_choice":"auto")"), kUnsupported, "tool_choice"},
+      {kChat, chat(R"("tool_choice":{"type":"function"})"), kUnsupported, "tool_choice"},
+      {kChat, chat(R"("response_format":{"type":"json_object"})"), kUnsupported, "response_format"},
+      {kChat, chat(R"("response_format":{"type":"text","x":1})"), kUnsupported, "response_format"},
+      {kChat, chat(R"("modalities":["text","audio"])"), kUnsupported, "modalities"},
+      {kChat, chat(R"("audio":{})"), kUnsupported, "audio"},
+      {kChat, chat(R"("store":true)"), kUnsupported, "store"},
+      {kChat, chat(R"("service_tier":"flex")"), kUnsupported, "service_tier"},
+      {kChat, chat(R"("reasoning_effort":"high")"), kUnsupported, "reasoning_effort"},
+      {kChat, chat(R"("logits_processors":["x"])"), kUnsupported, "logits_processors"},
+      {kChat, chat(R"("guided_json":{})"), kUnsupported, "guided_json"},
+      {kChat, chat(R"("web_search_options":{})"), kUnsupported, "web_search_options"},
+      {kCompletions, completion(R"("best_of":2)"), kUnsupported, "best_of"},
+      {kCompletions, completion(R"("suffix":"x")"), kUnsupported, "suffix"},
+      {kCompletions, completion(R"("echo":true,"logprobs":1)"), kUnsupported, "echo"},
+      {kChat, chat(R"("max_tokens":1,"max_completion_tokens":1)"), kInvalid, "max_tokens"},
+      {kChat, chat(R"("repetition_penalty":1,"repeat_penalty":1)"), kInvalid, "repeat_penalty"},
+      {kChat, chat(R"("stream_options":{"include_usage":true})"), kInvalid, "stream_options"},
+      {kChat, chat(R"("top_logprobs":1)"), kInvalid, "top_logprobs"},
+  };
+  for (const Refused& row : table) expect_refused(row);
+}
+
+TEST(OpenAiRequest, RefusesWhatIsNoJsonObject) {
+  const std::string deep_list = std::string(3000, '[') + std::string(3000, ']');
+  for (const std::string& body :
+       {std::string(), std::string("{"), std::string("[]"), std::string("1"), std::string("null"),
+        std::string("{\"model\":}"), std::string("{} {}"), std::string("{'a':1}"),
+        std::string("{\"a\":1,}"), std::string("{\"a\":NaN}"), std::string("{\"a\":\"\xFF\"}"),
+        std::string(R"({"a":"\ud800"})"), std::string("{\"a\":\"\0\"}", 9),
+        "{\"messages\":" + deep_list + "}"}) {
+    expect_refused({kChat, body, kInvalid, ""});
+  }
+}
+
+TEST(OpenAiRequest, ALongUnknownNameIsNotRepeatedWhole) {
+  const auto request =
+      parse_openai_request(kChat, chat("\"" + std::string(100'000, 'x') + "\":1"), kVocab);
+  ASSERT_FALSE(request);
+  EXPECT_LT(request.error().message.size(), 200U);
+  EXPECT_LT(request.error().where.size(), 100U);
+}
+
+}  // namespace
+}  // namespace jarip
