@@ -17,8 +17,21 @@ namespace jarip {
 
 // What a template computes with, shaped like JSON. Objects keep their order.
 struct TemplateValue {
-  enum class Kind : std::uint8_t { kUndefined, kNull, kBool, kInt, kFloat, kString, kList, kObject };
+  enum class Kind : std::uint8_t {
+    kUndefined,
+    kNull,
+    kBool,
+    kInt,
+    kFloat,
+    kString,
+    kList,
+    kObject
+  };
   Kind kind = Kind::kUndefined;
+  // The application's own: it and all inside it count as the template's text. For values that were
+  // checked against a fixed set, a message's role say; models' templates build control tokens of
+  // them.
+  bool trusted = false;
   bool boolean = false;
   std::int64_t integer = 0;
   double number = 0;
@@ -44,8 +57,9 @@ struct RenderedSegment {
 };
 
 struct TemplateLimits {
-  std::uint64_t max_steps = 2'000'000;
-  std::uint32_t max_depth = 100;  // nesting of expressions, blocks, calls and values
+  std::uint64_t max_source_bytes = 1U << 20U;
+  std::uint64_t max_steps = 2'000'000;  // also bounds memory: a step pays for 256 bytes of text
+  std::uint32_t max_depth = 256;        // nesting of expressions, blocks, calls and values
   std::uint64_t max_output_bytes = 16U << 20U;
 };
 
