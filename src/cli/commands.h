@@ -12,7 +12,6 @@
 #include "cli/inspect.h"
 #include "cli/models.h"
 #include "cli/run.h"
-#include "cli/serve.h"
 
 namespace jarip {
 
@@ -30,7 +29,6 @@ struct CommandOptions {
   InspectOptions inspect;
   ModelsOptions models;
   RunOptions run;
-  ServeOptions serve;
 };
 
 [[nodiscard]] OptionSet declare_globals(GlobalOptions& options);
