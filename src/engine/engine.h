@@ -80,7 +80,7 @@ using Event = std::variant<TokenEvent, EndEvent>;
 using EventSink = std::move_only_function<void(Event)>;
 
 struct EngineOptions {
-  std::uint32_t n_ctx = 0;           // longest prompt and answer together; 0: the model's or 8192
+  std::uint32_t n_ctx = 0;           // prompt and answer together; 0: the model's, at most 8192
   std::uint64_t kv_bytes = 0;        // memory for KV pages; 0: enough for two full contexts
   std::uint32_t max_sequences = 64;  // computed at once; further ones wait
   std::uint32_t max_queued = 256;    // waiting beyond that: submit() fails with kUnavailable
