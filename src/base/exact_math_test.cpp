@@ -52,10 +52,22 @@ TEST(ExactMath, ExpGivesTheSameBitsInVectorAndScalarCode) {
   }
 }
 
+TEST(ExactMath, SinglePrecisionExpIsWithinItsErrorOverItsRange) {
+  double worst = 0;
+  for (float x = -87; x <= 88; x += 0.00137F) {
+    const double want = std::exp(static_cast<double>(x));
+    worst = std::max(worst, relative_error(static_cast<double>(exact_exp_f32(x)), want));
+  }
+  EXPECT_LT(worst, 2e-7);
+  EXPECT_EQ(exact_exp_f32(0.0F), 1.0F);
+}
+
 // Fixed once and for all: a change here changes answers.
 TEST(ExactMath, KnownBits) {
   EXPECT_EQ(std::bit_cast<std::uint64_t>(exact_exp(1.0)), 0x4005bf0a8b14576aU);
   EXPECT_EQ(std::bit_cast<std::uint64_t>(exact_exp(-20.125)), 0x3e1f3fe0cb68b20cU);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(exact_exp_f32(1.0F)), 0x402df854U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(exact_exp_f32(-20.125F)), 0x30f9ff06U);
   EXPECT_EQ(std::bit_cast<std::uint64_t>(exact_log(3.0)), 0x3ff193ea7aad030bU);
   EXPECT_EQ(std::bit_cast<std::uint64_t>(exact_log(1e-9)), 0xc034b927f32bffb8U);
 }

@@ -81,6 +81,25 @@ Command declare_chat(ChatOptions& options) {
   return command;
 }
 
+Command declare_serve(ServeOptions& options) {
+  Command command{
+      .name = "serve",
+      .summary = {"Answer over HTTP: a page to chat on, and OpenAI's API.",
+                  "HTTP로 답한다. 대화 페이지와 OpenAI API를 연다."},
+      .more = {"Ctrl-C stops the server once the running answers have ended; again, at once.\n"
+               "\n"
+               "  jarip serve smollm2-135m-instruct\n"
+               "  jarip serve model.gguf --port 9000 --ctx 4096",
+               "Ctrl-C를 누르면 진행 중인 답을 마친 뒤에, 다시 누르면 바로 멈춘다.\n"
+               "\n"
+               "  jarip serve smollm2-135m-instruct\n"
+               "  jarip serve model.gguf --port 9000 --ctx 4096"},
+      .run = [&options] { return run_serve(options); }};
+  command.options.add_argument("MODEL", kModelHelp, options.model);
+  declare_serve_settings(command.options, options);
+  return command;
+}
+
 Command declare_models(ModelsOptions& options) {
   Command command{.name = "models",
                   .summary = {"List the models in the library.", "가져온 모델을 나열한다."},
@@ -173,6 +192,7 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   std::vector<Command> commands;
   commands.push_back(declare_run(options.run));
   commands.push_back(declare_chat(options.chat));
+  commands.push_back(declare_serve(options.serve));
   commands.push_back(declare_models(options.models));
   commands.push_back(declare_inspect(options.inspect));
   commands.push_back(declare_bench(options.bench));

@@ -12,6 +12,7 @@
 #include "cli/inspect.h"
 #include "cli/models.h"
 #include "cli/run.h"
+#include "cli/serve.h"
 
 namespace jarip {
 
@@ -29,6 +30,7 @@ struct CommandOptions {
   InspectOptions inspect;
   ModelsOptions models;
   RunOptions run;
+  ServeOptions serve;
 };
 
 [[nodiscard]] OptionSet declare_globals(GlobalOptions& options);

@@ -80,8 +80,9 @@ void name_option(Error& error) {
 
 }  // namespace
 
-Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
-                                                      const ModelSettings& settings) {
+Result<std::unique_ptr<LoadedModel>> load_named_model(
+    std::string_view name_or_path, const ModelSettings& settings,
+    const std::function<void(float)>& on_progress) {
   JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
   choose_cpu(settings);
   const std::string name = model_name_of(path);
@@ -91,7 +92,12 @@ Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_p
   options.path = settings.path;
   options.engine.n_ctx = settings.ctx;
   options.engine.kv_bytes = settings.kv_cache;
-  options.on_progress = [&progress](float fraction) { progress.update(fraction); };
+  options.engine.max_sequences = settings.max_running;
+  options.engine.max_queued = settings.max_waiting;
+  options.on_progress = [&](float fraction) {
+    progress.update(fraction);
+    if (on_progress) on_progress(fraction);
+  };
   auto loaded = LoadedModel::load(path, name, options);
   if (!loaded) name_option(loaded.error());
   return loaded;

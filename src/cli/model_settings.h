@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,9 +20,11 @@ inline constexpr std::uint32_t kMaxContext = 1U << 24U;
 struct ModelSettings {
   unsigned threads = 0;  // 0: the cores available to the process
   ComputePath path = ComputePath::kOptimized;
-  std::string cpu;             // instruction set; empty: the best that the machine has
-  std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
-  std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
+  std::string cpu;                  // instruction set; empty: the best that the machine has
+  std::uint32_t ctx = 0;            // 0: the model's own, capped by the engine
+  std::uint64_t kv_cache = 0;       // bytes; 0: enough for two full contexts
+  std::uint32_t max_running = 64;   // sequences computed at once
+  std::uint32_t max_waiting = 256;  // and waiting beyond that
 };
 
 void declare_compute_settings(OptionSet& set, ModelSettings& settings);  // threads, path, cpu
@@ -36,7 +39,9 @@ void choose_cpu(const ModelSettings& settings);
 // What clients call the model in a file: its name without .gguf.
 [[nodiscard]] std::string model_name_of(const std::filesystem::path& path);
 
-[[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
-                                                                    const ModelSettings& settings);
+// on_progress is told the fraction done, 0 to 1; may be empty.
+[[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(
+    std::string_view name_or_path, const ModelSettings& settings,
+    const std::function<void(float)>& on_progress = {});
 
 }  // namespace jarip

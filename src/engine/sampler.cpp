@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "base/exact_math.h"
 #include "base/random.h"
@@ -21,12 +23,11 @@ constexpr unsigned kIdBits = 23;
 constexpr std::uint64_t kIdMask = (std::uint64_t{1} << kIdBits) - 1;
 static_assert(Sampler::kMaxVocab == kIdMask + 1);
 
-// exp(-distance) in units of 2^-40, rounded to nearest. Adding 2^52 leaves the integer in the low
-// bits of the sum: vector code has no direct conversion on every instruction set.
-inline std::uint64_t weight_at(double distance) {
+// A weight between 0 and 1, rounded to whole units of 2^-40. Adding 2^52 leaves the integer in the
+// low bits of the sum: vector code has no direct conversion on every instruction set.
+inline std::uint64_t to_units(float weight) {
   constexpr double kShift = 0x1p52;
-  const double negated = distance < 64.0 ? -distance : -64.0;  // beyond, the weight is 0 anyway
-  const double shifted = exact_exp(negated) * kOne + kShift;
+  const double shifted = static_cast<double>(weight) * kOne + kShift;
   return std::bit_cast<std::uint64_t>(shifted) - std::bit_cast<std::uint64_t>(kShift);
 }
 
@@ -50,10 +51,50 @@ std::uint64_t sum_of_weights(std::span<const std::uint64_t> keys) {
   return sum;
 }
 
+// Weights of at most kBlock logits, and the heaviest. In single precision: its error, 2e-7, is
+// below that of the logits themselves.
+std::uint64_t weigh_block(std::span<const float> logits, float largest, float temperature,
+                          std::span<std::uint64_t> weights) {
+  constexpr float kNoWeight = -32.0F;  // e^-32 rounds to 0 units
+  float fractions[kBlock];
+  std::uint32_t heaviest = 0;  // as bits: floats that are not negative are ordered like integers
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const float exponent = (logits[i] - largest) / temperature;
+    fractions[i] = exact_exp_f32(exponent > kNoWeight ? exponent : kNoWeight);
+    heaviest = std::max(heaviest, std::bit_cast<std::uint32_t>(fractions[i]));
+  }
+  for (std::size_t i = 0; i < logits.size(); ++i) weights[i] = to_units(fractions[i]);
+  return to_units(std::bit_cast<float>(heaviest));
+}
+
+// Weights by octave and the next four bits: a higher bucket holds heavier tokens.
+constexpr std::size_t kBuckets = (kWeightBits + 2) * 16;
+inline std::size_t bucket_of(std::uint64_t weight) {
+  const std::size_t width = std::bit_width(weight);
+  return width * 16 + (weight << (64 - width) >> 59U) % 16;
+}
+
+// Keeps of keys, all with some weight, the bucket in which the target is reached, and lowers the
+// target by what is heavier.
+std::span<std::uint64_t> narrow(std::span<std::uint64_t> keys, std::uint64_t& target) {
+  std::array<std::uint64_t, kBuckets> sums{};
+  for (const std::uint64_t key : keys) sums[bucket_of(weight_of(key))] += weight_of(key);
+  std::size_t bucket = kBuckets - 1;
+  for (; bucket > 0 && sums[bucket] < target; --bucket) target -= sums[bucket];
+  std::size_t n = 0;
+  for (const std::uint64_t key : keys) {
+    keys[n] = key;  // overwritten by the next one unless kept
+    n += bucket_of(weight_of(key)) == bucket ? 1 : 0;
+  }
+  return keys.first(n);
+}
+
 // The last key of the shortest prefix of the ranking that weighs at least target. Halves the range
 // in which that prefix ends instead of sorting it all; leaves keys in another order.
 std::uint64_t find_prefix_end(std::span<std::uint64_t> keys, std::uint64_t target) {
   constexpr std::size_t kSmall = 32;
+  constexpr std::size_t kLarge = 2048;  // from here on one pass over buckets is quicker
+  if (keys.size() > kLarge) keys = narrow(keys, target);
   while (keys.size() > kSmall) {
     const std::size_t half = keys.size() / 2;
     std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(half), keys.end(),
@@ -174,24 +215,14 @@ void Sampler::penalize(const SampleRequest& request, const SamplingParams& param
 }
 
 void Sampler::weigh(std::span<const float> logits, float largest, float temperature) {
-  const double top = largest;
-  const double scale = 1.0 / static_cast<double>(temperature);
   total_ = 0;
   for (std::size_t block = 0; block < block_sums_.size(); ++block) {
     const std::size_t first = block * kBlock;
     const std::size_t n = std::min(kBlock, logits.size() - first);
-    const float* logit = logits.data() + first;
-    std::uint64_t* weight = weights_.data() + first;
-    for (std::size_t i = 0; i < n; ++i) weight[i] = weight_at((top - logit[i]) * scale);
-    std::uint64_t sum = 0;
-    std::uint64_t maximum = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      sum += weight[i];
-      maximum = std::max(maximum, weight[i]);
-    }
-    block_sums_[block] = sum;
-    block_maxima_[block] = maximum;
-    total_ += sum;
+    const std::span<std::uint64_t> weights = std::span(weights_).subspan(first, n);
+    block_maxima_[block] = weigh_block(logits.subspan(first, n), largest, temperature, weights);
+    block_sums_[block] = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+    total_ += block_sums_[block];
   }
 }
 
@@ -234,7 +265,8 @@ std::uint64_t Sampler::gather_weight(const SamplingParams& params) {
     std::nth_element(scratch_.begin(), kth, scratch_.end(), std::greater<>());
     least = std::max(least, *kth);
   } else if (params.top_k == 0 && params.top_p < 1.0F) {
-    // All tokens lighter than this together weigh less than what top-p leaves out.
+    // All tokens lighter than this together weigh less than what top-p leaves out, by more than the
+    // rounding of these two lines.
     const double spare = (1.0 - static_cast<double>(params.top_p)) * static_cast<double>(total_);
     least = std::max(least, static_cast<std::uint64_t>(spare / n_vocab_));
   } else if (params.top_k == 0) {

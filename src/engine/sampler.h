@@ -8,9 +8,9 @@
 //      n > 0 times in the answer falls by presence + n * frequency;
 //   3. logit bias is added;
 //   4. temperature 0: the largest logit wins. Otherwise:
-//   5. temperature divides the logits, and each token gets a weight, exp(logit - largest) in whole
-//      units of 2^-40. Tokens are ranked by weight. All sums of weights are sums of integers, so
-//      no order of summation can change them;
+//   5. each token gets a weight, exp((logit - largest) / temperature) in single precision, rounded
+//      to whole units of 2^-40. Tokens are ranked by weight. All sums of weights are sums of
+//      integers, so no order of summation can change them;
 //   6. top-k keeps the first k tokens of the ranking;
 //   7. top-p keeps of these the shortest prefix that has at least top_p of their weight;
 //   8. min-p keeps of these the ones with at least min_p of the first one's weight;

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/exact_math.h"
 #include "base/random.h"
 
 namespace jarip {
@@ -74,11 +75,12 @@ TokenId sample_plainly(const std::vector<float>& logits, const SamplingParams& p
     std::uint64_t weight;
     TokenId id;
   };
-  const double largest = *std::max_element(logits.begin(), logits.end());
+  const float largest = *std::max_element(logits.begin(), logits.end());
   std::vector<Ranked> ranking;
   for (TokenId id = 0; id < logits.size(); ++id) {
-    const double scaled = (logits[id] - largest) * (1.0 / static_cast<double>(params.temperature));
-    ranking.push_back({static_cast<std::uint64_t>(std::nearbyint(std::exp(scaled) * 0x1p40)), id});
+    const float exponent = std::max((logits[id] - largest) / params.temperature, -40.0F);
+    const auto weight = static_cast<double>(exact_exp_f32(exponent));
+    ranking.push_back({static_cast<std::uint64_t>(std::nearbyint(weight * 0x1p40)), id});
   }
   std::ranges::sort(ranking, [](Ranked a, Ranked b) {
     return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;

@@ -1,0 +1,43 @@
+// `jarip serve`: the server with a page and OpenAI's API over one model. Builds the stages in
+// order, lowest last to stop, and takes them down in reverse. Runs on the command's own thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/options.h"
+#include "base/result.h"
+#include "cli/model_settings.h"
+
+namespace jarip {
+
+struct ServeOptions {
+  std::string model;
+  ModelSettings loading;
+
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8484;  // 0: any free one
+  std::vector<std::string> allow_hosts;
+  std::vector<std::string> allow_origins;
+
+  std::uint32_t max_connections = 1024;
+  std::uint64_t max_body = 4U << 20U;  // bytes
+
+  std::uint32_t head_timeout_s = 10;
+  std::uint32_t body_timeout_s = 60;
+  std::uint32_t idle_timeout_s = 75;
+  std::uint32_t write_timeout_s = 60;
+  std::uint32_t ping_s = 10;
+  std::uint32_t drain_s = 30;
+};
+
+// Every option but the model.
+void declare_serve_settings(OptionSet& set, ServeOptions& options);
+
+// Returns after SIGINT or SIGTERM, once answers in flight have ended or the drain's time is up; a
+// second signal cuts them off. Errors: kInvalidArgument (a host that others could reach), kIo (the
+// port), and those of loading a model.
+[[nodiscard]] Result<void> run_serve(const ServeOptions& options);
+
+}  // namespace jarip

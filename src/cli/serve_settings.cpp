@@ -1,0 +1,89 @@
+#include "cli/serve.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kMaxSeconds = 24 * 60 * 60;
+
+void declare_seconds(OptionSet& set, std::string_view name, const Words& help,
+                     std::uint32_t& seconds, std::uint32_t least) {
+  set.add_number<std::uint32_t>({.name = name, .value_name = "SECONDS", .help = help}, seconds,
+                                {least, kMaxSeconds});
+}
+
+void declare_address(OptionSet& set, ServeOptions& options) {
+  set.add_text({.name = "host",
+                .value_name = "ADDRESS",
+                .help = {"The address to listen on; only this machine's own, as there are no keys",
+                         "요청을 받을 주소. 아직 키가 없으므로 이 기계 안의 주소만 된다"}},
+               options.host);
+  set.add_number<std::uint16_t>(
+      {.name = "port",
+       .value_name = "N",
+       .help = {"The port to listen on; 0 takes any free one and prints it",
+                "요청을 받을 포트. 0이면 비어 있는 포트를 골라 알려 준다"}},
+      options.port, {0, 65535});
+  set.add_texts({.name = "allow-host",
+                 .value_name = "NAME",
+                 .help = {"A further name under which requests may come in their Host header",
+                          "요청의 Host 헤더에 더 허용할 이름"}},
+                options.allow_hosts);
+  set.add_texts(
+      {.name = "allow-origin",
+       .value_name = "ORIGIN",
+       .help = {"Another site whose pages may use this server, like https://chat.example.org",
+                "이 서버를 써도 되는 다른 사이트. 예: https://chat.example.org"}},
+      options.allow_origins);
+}
+
+void declare_limits(OptionSet& set, ServeOptions& options) {
+  set.add_number<std::uint32_t>({.name = "max-running",
+                                 .value_name = "N",
+                                 .help = {"Answers computed at once; further ones wait",
+                                          "한꺼번에 계산할 답의 수. 나머지는 기다린다"}},
+                                options.loading.max_running, {1, 256});
+  set.add_number<std::uint32_t>({.name = "max-waiting",
+                                 .value_name = "N",
+                                 .help = {"Requests that may wait; further ones are answered 429",
+                                          "기다릴 수 있는 요청의 수. 넘으면 429로 답한다"}},
+                                options.loading.max_waiting, {1, 65536});
+  set.add_number<std::uint32_t>({.name = "max-connections",
+                                 .value_name = "N",
+                                 .help = {"Connections at once", "동시에 받을 연결의 수"}},
+                                options.max_connections, {1, 65536});
+  set.add_bytes({.name = "max-body",
+                 .value_name = "BYTES",
+                 .help = {"The longest request", "요청 하나의 최대 크기"}},
+                options.max_body, {1024, std::uint64_t{1} << 30U});
+}
+
+}  // namespace
+
+void declare_serve_settings(OptionSet& set, ServeOptions& options) {
+  declare_address(set, options);
+  declare_limits(set, options);
+  declare_seconds(set, "head-timeout",
+                  {"Time for a request's headers to arrive", "요청 헤더가 다 와야 하는 시간"},
+                  options.head_timeout_s, 1);
+  declare_seconds(set, "body-timeout",
+                  {"Time for a request's body to arrive", "요청 본문이 다 와야 하는 시간"},
+                  options.body_timeout_s, 1);
+  declare_seconds(set, "idle-timeout",
+                  {"How long an unused connection stays open", "쓰지 않는 연결을 열어 두는 시간"},
+                  options.idle_timeout_s, 1);
+  declare_seconds(set, "write-timeout",
+                  {"How long a client may read nothing of its answer",
+                   "클라이언트가 답을 전혀 읽지 않아도 기다려 주는 시간"},
+                  options.write_timeout_s, 1);
+  declare_seconds(set, "ping",
+                  {"Silence after which a stream is kept open by a comment",
+                   "스트림이 조용할 때 연결을 지키는 주석을 보내는 간격"},
+                  options.ping_s, 1);
+  declare_seconds(set, "drain",
+                  {"Time that running answers get to end when the server stops",
+                   "서버를 멈출 때 진행 중인 답을 기다려 주는 시간"},
+                  options.drain_s, 0);
+  declare_model_settings(set, options.loading);
+}
+
+}  // namespace jarip

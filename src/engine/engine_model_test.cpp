@@ -1,0 +1,110 @@
+// The engine with a real model: what law L1 promises, on JARIP_TEST_MODEL.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/plain_answer.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kContext = 160;
+constexpr std::uint32_t kRequests = 16;
+constexpr const char* kTexts[] = {
+    "The capital of France is",
+    "Water boils at a temperature of",
+    "안녕하세요. 오늘 서울의 날씨는",
+    "def fibonacci(n):\n    if n < 2:\n        return n\n    return",
+    "Once upon a time, in a village between two rivers, there lived a miller who had never seen "
+    "the "
+    "sea. Every evening he asked the travellers at the inn what it looked like, and every evening "
+    "they told him something else. One autumn he closed the mill, packed some bread, and",
+};
+
+class EngineModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* path = std::getenv("JARIP_TEST_MODEL");
+    if (path == nullptr) GTEST_SKIP() << "JARIP_TEST_MODEL names no model file";
+    auto file = GgufFile::open(path);
+    ASSERT_TRUE(file.has_value()) << file.error().message;
+    file_.emplace(*std::move(file));
+    auto tokenizer = Tokenizer::from_gguf(*file_);
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+    for (std::uint32_t number = 0; number < kRequests; ++number) {
+      requests_.push_back(make_request(*tokenizer, number));
+    }
+  }
+
+  static GenerateRequest make_request(const Tokenizer& tokenizer, std::uint32_t number) {
+    GenerateRequest request;
+    request.prompt = tokenizer.encode(kTexts[number % std::size(kTexts)]);
+    request.prompt.resize(request.prompt.size() - number % 3);
+    request.max_new_tokens = 6 + number % 9;
+    request.sampling.temperature = number % 2 == 0 ? 0.0F : 0.9F;
+    request.sampling.top_p = number % 4 == 1 ? 0.9F : 1.0F;
+    request.sampling.seed = number;
+    request.n_logprobs = 0;  // a difference in the last bit of a logit shows here first
+    return request;
+  }
+
+  // Answers of a model with this many threads, each alone.
+  std::vector<PlainAnswer> answer_alone(unsigned n_threads) {
+    ThreadPool pool(n_threads);
+    auto model = load_model(*file_, pool);
+    EXPECT_TRUE(model.has_value());
+    std::vector<PlainAnswer> answers;
+    for (const GenerateRequest& request : requests_) {
+      answers.push_back(answer_plainly(**model, request, kContext));
+    }
+    return answers;
+  }
+
+  void expect_in_engine(const std::vector<PlainAnswer>& expected, unsigned n_threads,
+                        std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages) {
+    ThreadPool pool(n_threads);
+    auto model = load_model(*file_, pool);
+    ASSERT_TRUE(model.has_value());
+    std::deque<EventLog> logs(kRequests);
+    const std::uint64_t kv_bytes =
+        std::uint64_t{n_contexts_of_pages} * pages_for(kContext) * (*model)->kv_page_bytes();
+    auto engine = Engine::create(**model, {.n_ctx = kContext,
+                                           .kv_bytes = kv_bytes,
+                                           .max_sequences = kRequests,
+                                           .max_step_tokens = max_step_tokens});
+    ASSERT_TRUE(engine.has_value()) << engine.error().message;
+    for (std::uint32_t i = 0; i < kRequests; ++i) {
+      ASSERT_TRUE((*engine)->submit(requests_[i], logs[i].sink()).has_value());
+    }
+    for (std::uint32_t i = 0; i < kRequests; ++i) {
+      EXPECT_EQ(logs[i].wait().reason, expected[i].reason) << i;
+      EXPECT_EQ(logs[i].tokens(), expected[i].tokens) << i;
+      EXPECT_EQ(logs[i].logprobs(), expected[i].logprobs) << i;
+    }
+    EXPECT_EQ((*engine)->stats().n_pages_used, 0U);
+    n_steps_ = (*engine)->stats().n_steps;
+  }
+
+  std::optional<GgufFile> file_;
+  std::vector<GenerateRequest> requests_;
+  std::uint64_t n_steps_ = 0;
+};
+
+TEST_F(EngineModel, AnswersAreTheSameBytesInEveryBatchChunkSizeAndThreadCount) {
+  const std::vector<PlainAnswer> expected = answer_alone(1);
+  for (const PlainAnswer& answer : expected) EXPECT_FALSE(answer.tokens.empty());
+  expect_in_engine(expected, 1, 256, kRequests);
+  EXPECT_LT(n_steps_, 30U) << "the answers were not computed together";
+  expect_in_engine(expected, 2, 19, kRequests);
+  expect_in_engine(expected, 4, 64, kRequests);
+}
+
+TEST_F(EngineModel, AnswersAreTheSameBytesWhenPagesAreScarce) {
+  expect_in_engine(answer_alone(2), 2, 128, 1);
+}
+
+}  // namespace
+}  // namespace jarip
