@@ -94,6 +94,7 @@ std::string value_as_text(const GgufValue& value) {
   const auto elements = first_elements(value, kMaxElements);
   if (value.type != GgufType::kArray) return scalar_as_text(elements[0], kMaxValueCharacters);
   std::vector<std::string> shown;
+  shown.reserve(elements.size());
   for (const GgufScalar& element : elements) {
     shown.push_back(scalar_as_text(element, kMaxElementCharacters));
   }
@@ -169,6 +170,7 @@ std::string memory_as_text(const Result<Memory>& memory) {
 std::string formats_as_text(const std::vector<FormatUse>& uses) {
   const auto n_bytes = static_cast<double>(sum_of(uses, &FormatUse::n_bytes));
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(uses.size());
   for (const FormatUse& use : uses) {
     rows.push_back({std::string(format_row(use.format).name), format_count(use.n_tensors),
                     format_count(use.n_weights), format_bytes(use.n_bytes),

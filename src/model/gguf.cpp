@@ -202,10 +202,10 @@ Result<std::uint64_t> GgufParser::read_count(std::string_view what, std::uint64_
 
 Result<void> GgufParser::parse_header() {
   if (bytes_.empty()) return fail(ErrorCode::kCorrupt, "the file is empty", "the header");
-  const auto magic = reader_.take(std::min<std::uint64_t>(kMagic.size(), bytes_.size()));
-  if (as_text(*magic) != kMagic) {
+  if (!as_text(bytes_).starts_with(kMagic)) {
     return corrupt_at(0, "not a GGUF file: it does not begin with the letters GGUF");
   }
+  JARIP_CHECK(take(kMagic.size(), "magic"));
   JARIP_TRY(const auto version, read<std::uint32_t>("version"));
   if (version > 0xFFFF && std::byteswap(version) <= 0xFFFF) {
     return refuse_at(4, ErrorCode::kUnsupported,
@@ -538,10 +538,11 @@ std::vector<std::string_view> first_strings(const GgufValue& value, std::uint64_
   const std::uint64_t n = std::min(value.n_elements, max_elements);
   std::vector<std::string_view> strings;
   strings.reserve(n);
-  Reader reader(value.bytes);
+  auto rest = value.bytes;
   for (std::uint64_t i = 0; i < n; ++i) {
-    const auto length = load<std::uint64_t>(*reader.take(kStringLengthBytes));
-    strings.push_back(as_text(*reader.take(length)));
+    const auto length = load<std::uint64_t>(rest);
+    strings.push_back(as_text(rest.subspan(kStringLengthBytes, length)));
+    rest = rest.subspan(kStringLengthBytes + length);
   }
   return strings;
 }

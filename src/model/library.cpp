@@ -104,8 +104,8 @@ class Descriptor {
 };
 
 // What imports that were killed left behind: nobody holds its lock any more.
-void remove_dead_partials(const fs::path& folder) {
-  (void)for_each_file(folder, [](const fs::path& path, std::string_view name) {
+Result<void> remove_dead_partials(const fs::path& folder) {
+  return for_each_file(folder, [](const fs::path& path, std::string_view name) {
     if (!name.starts_with(kPartialPrefix)) return;
     const Descriptor partial(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (partial.number() < 0 || ::flock(partial.number(), LOCK_EX | LOCK_NB) != 0) return;
@@ -304,10 +304,10 @@ Result<std::vector<LibraryModel>> ModelLibrary::list() const {
 Result<fs::path> ModelLibrary::resolve(std::string_view name_or_path) const {
   const std::string_view name = without_extension(name_or_path);
   if (is_model_name(name)) {
-    const fs::path path = folder_ / fmt::format("{}{}", name, kExtension);
+    fs::path path = folder_ / fmt::format("{}{}", name, kExtension);
     if (describe(path, name)) return path;
   }
-  const fs::path path(name_or_path);
+  fs::path path(name_or_path);
   if (describe(path, {})) return path;
 
   JARIP_TRY(const auto models, list());
@@ -325,7 +325,7 @@ Result<ImportedModel> ModelLibrary::import_file(const ImportRequest& request) co
   if (const auto existing = describe(target, name)) return accept_existing(request, *existing);
 
   JARIP_CHECK(create_folder(folder_));
-  remove_dead_partials(folder_);
+  JARIP_CHECK(remove_dead_partials(folder_));
   JARIP_TRY(PartialFile partial, PartialFile::create(folder_, name));
   JARIP_CHECK(copy_into(partial, request, n_bytes));
   // The source may have changed since it was validated; what is listed never does.
