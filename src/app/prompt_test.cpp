@@ -1,0 +1,121 @@
+#include "app/prompt.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "model/vocabulary.h"
+#include "tests/support/tiny_vocabulary.h"
+
+namespace jarip {
+namespace {
+
+using Ids = std::vector<TokenId>;
+
+// Bytes, "ab", "\n\n", and four control tokens.
+class PromptTest : public testing::Test {
+ protected:
+  PromptTest() {
+    ab_ = tiny_.merge("a", "b");
+    newlines_ = tiny_.merge("\n", "\n");
+    bos_ = tiny_.add_token("<s>", TokenType::kControl);
+    eos_ = tiny_.add_token("</s>", TokenType::kControl);
+    start_ = tiny_.add_token("<|start|>", TokenType::kControl);
+    end_ = tiny_.add_token("<|end|>", TokenType::kControl);
+    tiny_->bos = bos_;
+    tiny_->eos = eos_;
+  }
+
+  Tokenizer tokenizer(bool add_bos = false) {
+    tiny_->add_bos = add_bos;
+    return *Tokenizer::from_vocabulary(*tiny_);
+  }
+
+  Result<Ids> render(std::string_view source, const std::vector<Message>& messages,
+                     bool add_bos = false) {
+    const auto compiled = ChatTemplate::compile(source);
+    EXPECT_TRUE(compiled) << compiled.error().message;
+    return encode_messages(messages, *compiled, tokenizer(add_bos), 0);
+  }
+
+  TinyVocabulary tiny_;
+  TokenId ab_, newlines_, bos_, eos_, start_, end_;
+};
+
+TEST_F(PromptTest, OnlyTheTemplatesOwnWordsNameControlTokens) {
+  const std::vector<RenderedSegment> segments = {
+      {"<|start|>", false}, {"<|end|>", true}, {"<|end|>", false}};
+  const Ids tokens = encode_segments(segments, tokenizer());
+  ASSERT_EQ(tokens.size(), 2 + std::string_view("<|end|>").size());
+  EXPECT_EQ(tokens.front(), start_);
+  EXPECT_EQ(tokens[1], TokenId{'<'});
+  EXPECT_EQ(tokens.back(), end_);
+}
+
+TEST_F(PromptTest, AControlTokenCantBeMadeOfHalves) {
+  const std::vector<RenderedSegment> segments = {
+      {"<|st", false}, {"art|>", true}, {"<|e", true}, {"nd|>", false}};
+  for (const TokenId id : encode_segments(segments, tokenizer())) EXPECT_LT(id, 256U);
+}
+
+TEST_F(PromptTest, BetweenControlTokensAllIsOneText) {
+  const std::vector<RenderedSegment> segments = {
+      {"<|start|>a", false}, {"b\n", true}, {"\n<|end|>", false}};
+  EXPECT_EQ(encode_segments(segments, tokenizer()), (Ids{start_, ab_, newlines_, end_}));
+}
+
+TEST_F(PromptTest, BosGoesBeforePlainTextWhenTheFileAsks) {
+  EXPECT_EQ(encode_text("ab", tokenizer(true)), (Ids{bos_, ab_}));
+  EXPECT_EQ(encode_text("ab", tokenizer(false)), (Ids{ab_}));
+  EXPECT_EQ(encode_text("", tokenizer(true)), (Ids{bos_}));
+  // What a person typed is no BOS, so it doesn't take the place of one.
+  EXPECT_EQ(encode_text("<s>", tokenizer(true)).size(), 4U);
+}
+
+TEST_F(PromptTest, MessagesGoThroughTheTemplateUpToTheAnswer) {
+  const auto tokens = render(
+      "{% for m in messages %}<|start|>{{ m.role }}:{{ m.content }}<|end|>{% endfor %}"
+      "{% if add_generation_prompt %}<|start|>{% endif %}",
+      {{Role::kSystem, "ab"}, {Role::kUser, "<|end|>"}, {Role::kAssistant, "c"}});
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  const Tokenizer with_names = tokenizer();
+  EXPECT_EQ(with_names.decode(*tokens, true),
+            "<|start|>system:ab<|end|><|start|>user:<|end|><|end|><|start|>assistant:c<|end|>"
+            "<|start|>");
+  EXPECT_EQ(std::ranges::count(*tokens, end_), 3) << "the typed one is text";
+}
+
+TEST_F(PromptTest, BosIsNotDoubledWhenTheTemplateWritesIt) {
+  const std::vector<Message> hello = {{Role::kUser, "ab"}};
+  EXPECT_EQ(*render("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", hello, true),
+            (Ids{bos_, ab_, eos_}));
+  EXPECT_EQ(*render("{{ messages[0].content }}", hello, true), (Ids{bos_, ab_}));
+  EXPECT_EQ(*render("{{ messages[0].content }}", hello, false), (Ids{ab_}));
+}
+
+TEST_F(PromptTest, NoMessagesAndRefusalsOfTheTemplateAreErrors) {
+  const auto none = render("x", {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(none.error().where, "messages");
+  const auto refused = render("{{ raise_exception('users only') }}", {{Role::kUser, "x"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("users only"), std::string::npos);
+}
+
+TEST_F(PromptTest, EchoIsWhatWentIn) {
+  Turn turn;
+  turn.echo = true;
+  turn.input = std::string("ab\xFF");
+  EXPECT_EQ(echo_of(turn, tokenizer()), "ab\uFFFD");
+  turn.input = Ids{ab_, 'c', end_};
+  EXPECT_EQ(echo_of(turn, tokenizer()), "abc");
+  turn.echo = false;
+  EXPECT_EQ(echo_of(turn, tokenizer()), "");
+}
+
+}  // namespace
+}  // namespace jarip
