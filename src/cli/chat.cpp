@@ -248,19 +248,22 @@ void Chat::remember(const std::string& text) {
   }
 }
 
-Result<History> open_history(const ChatOptions& options) {
-  if (!options.history) return History();
-  JARIP_TRY(const auto home, home_folder([](const char* name) { return std::getenv(name); }));
-  return History::open(home / "history");
+// A history that can't be read is told; the conversation goes on without it.
+History open_history(const ChatOptions& options) {
+  const auto home = home_folder([](const char* name) { return std::getenv(name); });
+  if (!options.history || !home) return {};
+  Result<History> history = History::open(*home / "history");
+  if (history) return *std::move(history);
+  fmt::print(stderr, "{}\n", printable(history.error().message));
+  return {};
 }
 
 }  // namespace
 
 Result<void> run_chat(const ChatOptions& options) {
   JARIP_TRY(const auto model, load_named_model(options.model, options.loading));
-  JARIP_TRY(History history, open_history(options));
   JARIP_CHECK(model->require_chat_template());
-  return Chat(options, *model, std::move(history)).talk();
+  return Chat(options, *model, open_history(options)).talk();
 }
 
 }  // namespace jarip

@@ -12,7 +12,7 @@ namespace jarip {
 namespace {
 
 constexpr std::size_t kLineWidth = 88;
-constexpr std::size_t kIndent = 26;  // where the right column begins
+constexpr std::size_t kIndent = 28;  // where the right column begins
 
 constexpr Words kUsage = {"Usage:", "쓰는 법:"};
 constexpr Words kArguments = {"Arguments:", "인자:"};

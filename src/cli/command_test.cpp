@@ -49,9 +49,9 @@ bool has(const std::string& page, std::string_view text) {
 TEST_F(CommandTest, HelpTellsAllThatADeclarationSays) {
   const std::string page = help_of(commands_[0], globals_, Language::kEnglish);
   EXPECT_TRUE(has(page, "Usage: jarip serve [OPTIONS] MODEL\n")) << page;
-  EXPECT_TRUE(has(page, "  -p, --port N            Port to listen on")) << page;
+  EXPECT_TRUE(has(page, "  -p, --port N              Port to listen on")) << page;
   EXPECT_TRUE(has(page, "default 8484) [JARIP_PORT]")) << page;
-  EXPECT_TRUE(has(page, "  --json                  Write JSON\n")) << page;
+  EXPECT_TRUE(has(page, "  --json                    Write JSON\n")) << page;
   EXPECT_TRUE(has(page, "  --lang WORD ")) << page;
 }
 
@@ -75,7 +75,7 @@ TEST_F(CommandTest, NoLineOfHelpIsWiderThanATerminal) {
 
 TEST_F(CommandTest, TheOverviewListsCommandsAndExitCodes) {
   const std::string page = overview(commands_, globals_, Language::kEnglish);
-  EXPECT_TRUE(has(page, "  serve                   Answers over HTTP.\n")) << page;
+  EXPECT_TRUE(has(page, "  serve                     Answers over HTTP.\n")) << page;
   EXPECT_TRUE(has(page, "  130  ")) << page;
   EXPECT_FALSE(has(page, "secret")) << page;
 }

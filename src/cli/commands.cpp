@@ -108,6 +108,20 @@ Command declare_models(ModelsOptions& options) {
   return command;
 }
 
+Command declare_import(ImportOptions& options) {
+  Command command{.name = "import",
+                  .summary = {"Copy a model file into the library.", "모델 파일을 가져온다."},
+                  .run = [&options] { return run_import(options); }};
+  command.options.add_argument("FILE", {"A GGUF file", "GGUF 파일"}, options.file);
+  command.options.add_text({.name = "name",
+                            .value_name = "NAME",
+                            .help = {"What to call the model; without it, the file's name",
+                                     "모델을 부를 이름. 없으면 파일 이름"},
+                            .reach = Reach::kFlag},
+                           options.name);
+  return command;
+}
+
 Command declare_inspect(InspectOptions& options) {
   Command command{.name = "inspect",
                   .summary = {"Show what a model file holds and the memory it needs.",
@@ -115,6 +129,27 @@ Command declare_inspect(InspectOptions& options) {
                   .run = [&options] { return run_inspect(options); }};
   command.options.add_argument("MODEL", kModelHelp, options.model);
   declare_json(command.options, options.json);
+  return command;
+}
+
+Command declare_tokenize(TokenizeOptions& options) {
+  Command command{.name = "tokenize",
+                  .summary = {"Show the tokens that a model makes of a text.",
+                              "모델이 글을 어떤 토큰으로 나누는지 보여 준다."},
+                  .run = [&options] { return run_tokenize(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.model);
+  set.add_argument("TEXT",
+                   {"What to tokenize; standard input if absent",
+                    "토큰으로 나눌 글. 없으면 표준 입력에서 읽는다"},
+                   options.text);
+  set.add_switch({.name = "special",
+                  .help = {"Read control tokens written in the text as such, and add BOS where "
+                           "the model wants one",
+                           "글에 적힌 제어 토큰을 알아보고, 모델이 원하면 BOS를 붙인다"},
+                  .reach = Reach::kFlag},
+                 options.special);
+  declare_json(set, options.json);
   return command;
 }
 
@@ -194,7 +229,9 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_chat(options.chat));
   commands.push_back(declare_serve(options.serve));
   commands.push_back(declare_models(options.models));
+  commands.push_back(declare_import(options.import));
   commands.push_back(declare_inspect(options.inspect));
+  commands.push_back(declare_tokenize(options.tokenize));
   commands.push_back(declare_bench(options.bench));
   commands.push_back(declare_version());
   return commands;

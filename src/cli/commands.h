@@ -9,10 +9,12 @@
 #include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
+#include "cli/import.h"
 #include "cli/inspect.h"
 #include "cli/models.h"
 #include "cli/run.h"
 #include "cli/serve.h"
+#include "cli/tokenize.h"
 
 namespace jarip {
 
@@ -27,10 +29,12 @@ struct GlobalOptions {
 struct CommandOptions {
   BenchOptions bench;
   ChatOptions chat;
+  ImportOptions import;
   InspectOptions inspect;
   ModelsOptions models;
   RunOptions run;
   ServeOptions serve;
+  TokenizeOptions tokenize;
 };
 
 [[nodiscard]] OptionSet declare_globals(GlobalOptions& options);

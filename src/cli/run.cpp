@@ -42,6 +42,7 @@ Result<void> run_run(const RunOptions& options) {
     return fail(ErrorCode::kInvalidArgument,
                 "--system needs the chat template, which --raw leaves out", "system");
   }
+  JARIP_CHECK(find_model(options.model));  // before a person types a prompt for nothing
   JARIP_TRY(std::string prompt, read_prompt(options));
   JARIP_TRY(const auto model, load_named_model(options.model, options.loading));
   Pipeline pipeline(*model);

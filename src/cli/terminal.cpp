@@ -60,7 +60,7 @@ class Screen {
     std::string bytes = to_top();
     bytes += "\x1b[J";
     for (std::size_t i = 0; i < view.rows.size(); ++i) {
-      if (i != 0) bytes += "\r\n";
+      if (i != 0) bytes += '\n';
       bytes += view.rows[i];
     }
     if (const std::size_t up = view.rows.size() - 1 - view.cursor_row; up != 0) {
@@ -75,7 +75,7 @@ class Screen {
 
   // Leaves the drawing and goes on below it.
   void finish() {
-    put((n_below_ == 0 ? std::string() : fmt::format("\x1b[{}B", n_below_)) + "\r\n");
+    put((n_below_ == 0 ? std::string() : fmt::format("\x1b[{}B", n_below_)) + "\n");
     cursor_row_ = 0;
   }
 
@@ -121,13 +121,21 @@ LineOutcome LineReader::read(std::string_view prompt, const std::vector<std::str
   auto mode = std::make_optional<RawMode>(RawMode::CtrlC::kKey);
   LineEditor editor(history);
   Screen screen;
-  while (true) {
+  const auto draw = [&] {
     const winsize size = terminal_size();
     screen.draw(clip_view(editor.view(prompt, size.ws_col), size.ws_row));
-    std::optional<Key> key = keys_.next();
-    while (!key) {
+  };
+  const auto leave = [&](LineOutcome outcome) {
+    draw();
+    screen.finish();
+    text = editor.text();
+    return outcome;
+  };
+  while (true) {
+    std::optional<Key> key;
+    while (!(key = keys_.next())) {  // nothing is drawn between keys that came together
+      draw();
       if (!wait_for_keys()) return LineOutcome::kEnded;
-      key = keys_.next();
     }
     switch (editor.press(*key)) {
       case EditOutcome::kEditing:
@@ -141,15 +149,11 @@ LineOutcome LineReader::read(std::string_view prompt, const std::vector<std::str
         mode.emplace(RawMode::CtrlC::kKey);
         break;
       case EditOutcome::kAccepted:
-        screen.finish();
-        text = editor.text();
-        return LineOutcome::kLine;
+        return leave(LineOutcome::kLine);
       case EditOutcome::kInterrupted:
-        screen.finish();
-        return LineOutcome::kInterrupted;
+        return leave(LineOutcome::kInterrupted);
       case EditOutcome::kEnded:
-        screen.finish();
-        return LineOutcome::kEnded;
+        return leave(LineOutcome::kEnded);
     }
   }
 }

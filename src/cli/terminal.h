@@ -29,7 +29,7 @@ enum class LineOutcome : std::uint8_t { kLine, kInterrupted, kEnded };
 // Reads lines for one program run; keeps the keys that were typed ahead.
 class LineReader {
  public:
-  // history: oldest first. text: what was typed, when the outcome is kLine.
+  // history: oldest first. text: what was typed.
   LineOutcome read(std::string_view prompt, const std::vector<std::string>& history,
                    std::string& text);
 
