@@ -1,0 +1,57 @@
+"""`jarip import`, `models`, `inspect` and `bench`: what is theirs across layers."""
+
+import json
+
+
+def test_an_imported_model_is_found_by_its_name(jarip, tiny):
+    done = jarip("import", tiny, "--name", "mine")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(jarip("models", "--json").stdout)
+    assert [model["name"] for model in listed] == ["mine"]
+    assert b"mine" in jarip("models").stdout
+    by_name = jarip("run", "mine", "Hello", "-n", "10", "--greedy")
+    assert by_name.returncode == 0, by_name.stderr
+    assert by_name.stdout == jarip("run", tiny, "Hello", "-n", "10", "--greedy").stdout
+
+
+def test_a_name_that_could_leave_its_folder_is_refused(jarip, tiny):
+    assert "[A-Za-z0-9]" in jarip.refused(2, "import", tiny, "--name", "../mine")
+    assert json.loads(jarip("models", "--json").stdout) == []
+
+
+def test_inspect_tells_what_a_file_holds(jarip, tiny):
+    text = jarip("inspect", tiny)
+    assert text.returncode == 0
+    assert b"blk.1.ffn_down.weight" in text.stdout
+    assert json.loads(jarip("inspect", tiny, "--json").stdout)
+
+
+def test_tokenize_reads_its_argument_or_standard_input(jarip, tiny):
+    given = jarip("tokenize", tiny, "hehe", "--json")
+    assert json.loads(given.stdout) == [256, 256]
+    assert jarip("tokenize", tiny, "--json", stdin="hehe").stdout == given.stdout
+    typed = jarip("tokenize", tiny, "<|im_end|>", "--json")
+    assert len(json.loads(typed.stdout)) == 10
+    parsed = jarip("tokenize", tiny, "<|im_end|>", "--json", "--special")
+    assert json.loads(parsed.stdout) == [258]
+
+
+def test_bench_prints_a_row_for_each_test(jarip, tiny):
+    done = jarip("bench", tiny, "-p", "32", "-n", "8", "--reps", "3", "--batch", "2",
+                 "--threads", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [(row["test"], row["n_tokens"], row["batch"], row["threads"]) for row in rows] == [
+        ("prefill", 32, 2, 1), ("decode", 8, 2, 1)]
+    for row in rows:
+        speed = row["tokens_per_second"]
+        assert 0 < speed["min"] <= speed["median"] <= speed["max"]
+        assert abs(speed["spread"] - (speed["max"] - speed["min"]) / speed["median"]) < 1e-9
+
+
+def test_bench_measures_512_and_64_tokens_unless_told(jarip, tiny):
+    done = jarip("bench", tiny, "--reps", "1")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
+    assert lines[0][:4] == ["test", "tokens", "batch", "threads"]
+    assert [line[:3] for line in lines[1:]] == [["prefill", "512", "1"], ["decode", "64", "1"]]
