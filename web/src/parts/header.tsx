@@ -27,7 +27,9 @@ export function Header({ model, canStartNew, onStartNew, onSettings, onLanguage 
         </h1>
         <p className="model" role="status" data-state={model.state}>
           <span className="dot" aria-hidden="true" />
-          <span className="model-words">{describe(model, strings)}</span>
+          <span className="model-words" title={model.state === 'ready' ? model.model : undefined}>
+            {describe(model, strings)}
+          </span>
           {model.state === 'ready' && <span className="visually-hidden">{strings.modelReady}</span>}
           <Progress model={model} />
         </p>
