@@ -56,16 +56,21 @@ ThreadPool::ThreadPool(unsigned n_threads) : n_threads_(std::clamp(n_threads, 1U
 
 ThreadPool::~ThreadPool() {
   stop_.store(true);
-  generation_.fetch_add(1);
-  generation_.notify_all();
+  loop_.fetch_add(1);
+  loop_.notify_all();
   workers_.clear();  // joins
 }
 
 void ThreadPool::drain(unsigned worker) {
-  for (;;) {
-    const std::uint32_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
-    if (task >= n_tasks_) return;
-    call_(context_, task, worker);
+  std::uint64_t state = unclaimed_.load(std::memory_order_acquire);
+  while (static_cast<std::uint32_t>(state) != 0) {
+    if (!unclaimed_.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+      continue;
+    }
+    call_(context_, n_tasks_ - static_cast<std::uint32_t>(state), worker);
+    n_done_.fetch_add(1, std::memory_order_release);
+    state = unclaimed_.load(std::memory_order_acquire);
   }
 }
 
@@ -73,15 +78,16 @@ void ThreadPool::dispatch(std::uint32_t n_tasks, Call call, void* context) {
   call_ = call;
   context_ = context;
   n_tasks_ = n_tasks;
-  next_task_.store(0, std::memory_order_relaxed);
-  n_busy_.store(n_threads_ - 1, std::memory_order_relaxed);
-  // seq_cst pairs with the worker's announcement in work(): either it sees the new generation
-  // before sleeping, or we see that it is asleep and wake it.
-  generation_.fetch_add(1);
-  if (n_asleep_.load() > 0) generation_.notify_all();
+  n_done_.store(0, std::memory_order_relaxed);
+  const std::uint64_t loop = (unclaimed_.load(std::memory_order_relaxed) >> 32U) + 1;
+  unclaimed_.store(loop << 32U | n_tasks, std::memory_order_release);
+  // Sequentially consistent, as in work(): either the worker sees the new number before it sleeps,
+  // or we see that it is asleep and wake it.
+  loop_.fetch_add(1);
+  if (n_asleep_.load() > 0) loop_.notify_all();
 
   drain(0);
-  for (int spins = 0; n_busy_.load(std::memory_order_acquire) != 0; ++spins) {
+  for (int spins = 0; n_done_.load(std::memory_order_acquire) != n_tasks; ++spins) {
     if (spins < kSpinsBeforeYield) {
       cpu_relax();
     } else {
@@ -91,26 +97,24 @@ void ThreadPool::dispatch(std::uint32_t n_tasks, Call call, void* context) {
 }
 
 void ThreadPool::work(unsigned worker) {
-  std::uint32_t seen = 0;
-  for (;;) {
-    std::uint32_t generation = generation_.load(std::memory_order_acquire);
-    for (int spins = 0; generation == seen; ++spins) {
+  for (std::uint32_t seen = 0;;) {
+    std::uint32_t loop = loop_.load();
+    for (int spins = 0; loop == seen; ++spins) {
       if (spins < kSpinsBeforeYield) {
         cpu_relax();
       } else if (spins < kSpinsBeforeYield + kYieldsBeforeSleep) {
         sched_yield();
       } else {
         n_asleep_.fetch_add(1);
-        generation_.wait(seen);
+        loop_.wait(seen);
         n_asleep_.fetch_sub(1);
         spins = 0;
       }
-      generation = generation_.load(std::memory_order_acquire);
+      loop = loop_.load();
     }
-    seen = generation;
+    seen = loop;
     if (stop_.load()) return;
     drain(worker);
-    n_busy_.fetch_sub(1, std::memory_order_release);
   }
 }
 

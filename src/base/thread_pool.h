@@ -45,20 +45,26 @@ class ThreadPool {
 
   void dispatch(std::uint32_t n_tasks, Call call, void* context);
   void work(unsigned worker);
+  // Runs tasks of the current loop until none is left to claim.
   void drain(unsigned worker);
 
   unsigned n_threads_;
-  std::vector<std::jthread> workers_;
 
-  // The current loop. Written by the caller before generation_ moves on.
+  // The current loop. Written while no task is claimed, read only by who has claimed one.
   Call call_ = nullptr;
   void* context_ = nullptr;
   std::uint32_t n_tasks_ = 0;
-  alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<std::uint32_t> next_task_{0};
-  alignas(64) std::atomic<std::uint32_t> n_busy_{0};
+
+  // The loop's number above, tasks not yet claimed below: claiming is one compare-and-swap, and a
+  // worker that comes late, to a loop that has ended, can't mistake the next loop's tasks. So the
+  // caller waits for tasks, never for a worker that the system has put aside.
+  alignas(64) std::atomic<std::uint64_t> unclaimed_{0};
+  alignas(64) std::atomic<std::uint32_t> n_done_{0};
   alignas(64) std::atomic<std::uint32_t> n_asleep_{0};
+  std::atomic<std::uint32_t> loop_{0};  // what sleepers wait on
   std::atomic<bool> stop_{false};
+
+  std::vector<std::jthread> workers_;
 };
 
 }  // namespace jarip
