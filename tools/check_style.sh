@@ -13,7 +13,7 @@ mapfile -t shell < <(find tools tests .ci -path '*/node_modules' -prune -o \
 status=0
 if [[ ${1-} == --fix ]]; then
   clang-format-19 -i "${cpp[@]}"
-  build/venv/bin/ruff check --quiet --fix "${python[@]}" || status=1
+  build/venv/bin/ruff check --quiet --no-cache --fix "${python[@]}" || status=1
 else
   for file in "${cpp[@]}"; do
     if ! clang-format-19 --dry-run --Werror --ferror-limit=1 "$file" 2>/dev/null; then
@@ -21,7 +21,7 @@ else
       status=1
     fi
   done
-  build/venv/bin/ruff check --quiet "${python[@]}" || status=1
+  build/venv/bin/ruff check --quiet --no-cache "${python[@]}" || status=1
 fi
 for script in "${shell[@]}"; do
   bash -n "$script" || status=1
