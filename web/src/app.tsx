@@ -1,5 +1,5 @@
 // The page: header, conversation, question box, and the panel of settings.
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { type RefObject, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import type { Chat } from './chat';
 import { shownAnswer, type Turn } from './conversation';
 import { chooseLanguage, SpeechContext, speechIn } from './language';
@@ -66,15 +66,7 @@ export function App({ chat, watch, storage }: AppProps) {
             onPrevious={hasPrevious ? fromButton(() => chat.goBack()) : undefined}
           />
         )}
-        {conversation.turns.map((turn, i) => (
-          <TurnView
-            key={turn.id}
-            turn={turn}
-            chat={chat}
-            focusBox={box}
-            canAskAgain={i === conversation.turns.length - 1 && busy === undefined}
-          />
-        ))}
+        <Turns chat={chat} turns={conversation.turns} busy={busy !== undefined} box={box} />
       </main>
       <p className="visually-hidden" aria-live="polite">
         {announcement}
@@ -96,6 +88,25 @@ export function App({ chat, watch, storage }: AppProps) {
       />
     </SpeechContext.Provider>
   );
+}
+
+interface TurnsProps {
+  chat: Chat;
+  turns: Turn[];
+  busy: boolean;
+  box: RefObject<QuestionBoxHandle | null>;
+}
+
+function Turns({ chat, turns, busy, box }: TurnsProps) {
+  return turns.map((turn, i) => (
+    <TurnView
+      key={turn.id}
+      turn={turn}
+      chat={chat}
+      focusBox={box}
+      canAskAgain={i === turns.length - 1 && !busy}
+    />
+  ));
 }
 
 function useLanguage(storage: Storage | undefined): [Language, (language: Language) => void] {

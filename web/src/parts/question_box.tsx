@@ -31,48 +31,9 @@ interface QuestionBoxProps {
 }
 
 export function QuestionBox(props: QuestionBoxProps) {
-  const { handle, storage, busy, kept, onAsk, onStop, onLatest } = props;
+  const { busy, kept, onLatest } = props;
   const { strings } = useSpeech();
-  const area = useRef<HTMLTextAreaElement>(null);
-  const composer = useMemo(() => new Composer(), []);
-  const [empty, setEmpty] = useState(true);
-
-  const changed = () => {
-    const text = area.current;
-    if (!text) return;
-    fitHeight(text);
-    setEmpty(text.value.trim() === '');
-    save(storage, KEYS.draft, text.value.slice(0, MAX_DRAFT_CHARS));
-  };
-  const submit = () => {
-    const text = area.current;
-    if (!text || !onAsk(text.value)) return;
-    text.value = '';
-    changed();
-  };
-  const press = () => {
-    if (busy) return onStop();
-    const send = composer.press();
-    // Leaving the text area closes an open syllable; what is due is sent when it has.
-    if (!send) area.current?.blur();
-    else submit();
-    area.current?.focus();
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (!composer.sendsOn(event.nativeEvent)) return;
-    event.preventDefault();
-    submit();
-  };
-
-  useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the draft is taken up once
-  useEffect(() => {
-    if (!area.current) return;
-    area.current.value = load(storage, KEYS.draft) ?? '';
-    changed();
-    if (matchMedia('(hover: hover)').matches) area.current.focus();
-  }, []);
-
+  const { area, composer, empty, changed, submit, press, onKeyDown } = useQuestion(props);
   return (
     <footer className="dock">
       {onLatest && (
@@ -113,18 +74,69 @@ export function QuestionBox(props: QuestionBoxProps) {
           {busy ? <StopIcon /> : <SendIcon />}
         </button>
       </form>
-      <p className="hint" id="question-hint" data-warning={!kept}>
-        {kept ? (
-          <>
-            <span className="hint-keys">{strings.askKeys} </span>
-            {strings.askCaution}
-          </>
-        ) : (
-          strings.notSaved
-        )}
-      </p>
+      <Hint kept={kept} />
     </footer>
   );
+}
+
+function Hint({ kept }: { kept: boolean }) {
+  const { strings } = useSpeech();
+  return (
+    <p className="hint" id="question-hint" data-warning={!kept}>
+      {kept ? (
+        <>
+          <span className="hint-keys">{strings.askKeys} </span>
+          {strings.askCaution}
+        </>
+      ) : (
+        strings.notSaved
+      )}
+    </p>
+  );
+}
+
+/** The text area's state and what its keys and the button do. */
+function useQuestion({ handle, storage, busy, onAsk, onStop }: QuestionBoxProps) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const composer = useMemo(() => new Composer(), []);
+  const [empty, setEmpty] = useState(true);
+
+  const changed = () => {
+    const text = area.current;
+    if (!text) return;
+    fitHeight(text);
+    setEmpty(text.value.trim() === '');
+    save(storage, KEYS.draft, text.value.slice(0, MAX_DRAFT_CHARS));
+  };
+  const submit = () => {
+    const text = area.current;
+    if (!text || !onAsk(text.value)) return;
+    text.value = '';
+    changed();
+  };
+  const press = () => {
+    if (busy) return onStop();
+    const send = composer.press();
+    // Leaving the text area closes an open syllable; what is due is sent when it has.
+    if (!send) area.current?.blur();
+    else submit();
+    area.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!composer.sendsOn(event.nativeEvent)) return;
+    event.preventDefault();
+    submit();
+  };
+
+  useImperativeHandle(handle, () => ({ focus: () => area.current?.focus() }), []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the draft is taken up once
+  useEffect(() => {
+    if (!area.current) return;
+    area.current.value = load(storage, KEYS.draft) ?? '';
+    changed();
+    if (matchMedia('(hover: hover)').matches) area.current.focus();
+  }, []);
+  return { area, composer, empty, changed, submit, press, onKeyDown };
 }
 
 /** As high as its text; the style sheet sets the most. */
