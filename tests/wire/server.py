@@ -1,0 +1,177 @@
+"""A real `jarip serve` as a process, and plain HTTP to talk to it."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("JARIP_BIN", ROOT / "build" / "release" / "bin" / "jarip"))
+READY = re.compile(r"jarip listens on http://(\S+):(\d+)")
+START_SECONDS = 120
+STOP_SECONDS = 30
+READ_SECONDS = 120
+
+
+def model_path():
+    path = os.environ.get("JARIP_TEST_MODEL")
+    assert path, "JARIP_TEST_MODEL must name a GGUF file; `make test` sets it"
+    return path
+
+
+class Process:
+    """The process and the lines of its standard error."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [BINARY, "serve", model_path(), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        self._incoming = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self._incoming.put(line.rstrip("\n"))
+        self._incoming.put(None)
+
+    def wait_for_line(self, pattern, seconds=START_SECONDS):
+        """The match of the first line that has the pattern."""
+        deadline = time.monotonic() + seconds
+        while True:
+            line = self._incoming.get(timeout=max(deadline - time.monotonic(), 0.01))
+            assert line is not None, f"the server ended: {self.lines}"
+            self.lines.append(line)
+            if match := re.search(pattern, line):
+                return match
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=STOP_SECONDS):
+        """The exit status."""
+        return self.process.wait(timeout=seconds)
+
+    def end(self):
+        """Whatever it was doing."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(timeout=STOP_SECONDS)
+        self._reader.join(timeout=STOP_SECONDS)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+
+class Server:
+    """A server that answers; start_server() makes one."""
+
+    def __init__(self, process, host, port):
+        self.process = process
+        self.host = host
+        self.port = port
+        self.address = f"http://{host}:{port}"
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=READ_SECONDS)
+        with contextlib.closing(connection):
+            if isinstance(body, dict):
+                body = json.dumps(body).encode()
+                headers = {"Content-Type": "application/json", **(headers or {})}
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return Reply(response.status, response.headers, response.read())
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path, body, headers=None):
+        return self.request("POST", path, body, headers)
+
+    def chat(self, content, **fields):
+        fields = {"max_tokens": 16, "temperature": 0, **fields}
+        messages = [{"role": "user", "content": content}]
+        return self.post("/v1/chat/completions", {"messages": messages, **fields})
+
+    def events(self, path, body):
+        """The data of every event of a stream, as text; comments are left out."""
+        reply = self.post(path, {**body, "stream": True})
+        assert reply.status == 200, reply.body
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        events = reply.body.decode().split("\n\n")
+        assert events[-1] == "", "the stream ends in the middle of an event"
+        data = []
+        for event in events[:-1]:
+            if not event.startswith(":"):
+                assert event.startswith("data: ") and "\n" not in event, event
+                data.append(event.removeprefix("data: "))
+        return data
+
+    def metric(self, name):
+        text = self.get("/metrics").body.decode()
+        match = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        assert match, f"no {name} in {text}"
+        return float(match[1])
+
+    def eventually(self, name, value, seconds=10):
+        """Whether a metric comes to have a value."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.metric(name) == value:
+                return True
+            time.sleep(0.01)
+        return False
+
+    def connect(self):
+        return socket.create_connection((self.host, self.port), timeout=READ_SECONDS)
+
+    def exchange(self, request):
+        """Bytes in; everything until the server closes, out."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+            return answer
+
+
+def start_server(*arguments):
+    process = Process("--port", "0", *arguments)
+    try:
+        match = process.wait_for_line(READY)
+    except BaseException:
+        process.end()
+        raise
+    return Server(process, match[1], int(match[2]))
+
+
+def stop_server(server):
+    """Stops as a person does; anything but a clean end is an error."""
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        assert server.process.wait() == 0
+    finally:
+        server.process.end()

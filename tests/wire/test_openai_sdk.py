@@ -1,0 +1,94 @@
+"""The official SDK against the real server."""
+
+import openai
+import pytest
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with openai.OpenAI(base_url=server.address + "/v1", api_key="unused", max_retries=0) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def model(client):
+    return client.models.list().data[0].id
+
+
+def ask(content):
+    return [{"role": "system", "content": "You are brief."}, {"role": "user", "content": content}]
+
+
+def test_models(client, model):
+    assert client.models.retrieve(model).id == model
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("no-such-model")
+
+
+def test_a_chat_whole_and_streamed(client, model):
+    options = {"model": model, "messages": ask("What is the capital of France?"),
+               "temperature": 0, "max_completion_tokens": 24}
+    whole = client.chat.completions.create(**options)
+    assert whole.choices[0].message.role == "assistant"
+    assert whole.choices[0].message.content
+    assert whole.usage.prompt_tokens_details.cached_tokens is not None
+    stream = client.chat.completions.create(
+        **options, stream=True, stream_options={"include_usage": True})
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+
+
+def test_an_answer_goes_back_as_it_came(client, model):
+    first = client.chat.completions.create(
+        model=model, messages=ask("Say hello."), temperature=0, max_tokens=8)
+    history = [*ask("Say hello."), first.choices[0].message, {"role": "user", "content": "Again."}]
+    second = client.chat.completions.create(
+        model=model, messages=history, temperature=0, max_tokens=8)
+    assert second.usage.prompt_tokens > first.usage.prompt_tokens
+
+
+def test_the_streaming_helper(client, model):
+    with client.chat.completions.stream(
+            model=model, messages=ask("Say hello."), temperature=0, max_tokens=8) as stream:
+        text = "".join(event.delta for event in stream if event.type == "content.delta")
+        assert stream.get_final_completion().choices[0].message.content == text
+
+
+def test_logprobs(client, model):
+    answer = client.chat.completions.create(
+        model=model, messages=ask("Say hello."), temperature=0, max_tokens=4, logprobs=True,
+        top_logprobs=2)
+    assert all(len(entry.top_logprobs) == 2 for entry in answer.choices[0].logprobs.content)
+
+
+def test_a_text_whole_and_streamed(client, model):
+    options = {"model": model, "prompt": "The capital of France is", "temperature": 0,
+               "max_tokens": 8}
+    whole = client.completions.create(**options)
+    chunks = client.completions.create(**options, stream=True)
+    text = "".join(chunk.choices[0].text for chunk in chunks)
+    assert whole.choices[0].text == text
+
+
+def test_the_same_seed_gives_the_same_answer(client, model):
+    def answer(seed):
+        return client.chat.completions.create(
+            model=model, messages=ask("Write a line of a poem."), temperature=1.2, seed=seed,
+            max_tokens=16).choices[0].message.content
+    assert answer(5) == answer(5)
+    assert len({answer(seed) for seed in range(4)}) > 1
+
+
+def test_errors_are_the_sdks_own(client, model):
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model=model, messages=ask("hi"), n=2)
+    assert refused.value.param == "n"
+    assert refused.value.code == "unsupported_value"
+    assert refused.value.request_id
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="no-such-model", messages=ask("hi"))
+    with pytest.raises(openai.BadRequestError) as overflow:
+        client.chat.completions.create(model=model, messages=ask("word " * 5000))
+    assert overflow.value.code == "context_length_exceeded"
