@@ -30,6 +30,19 @@ constexpr ErrorRow kRows[] = {
     {ErrorCode::kInternal, "", 500, kServerError, "internal_error"},
 };
 
+// What net refuses is malformed, unless its status says otherwise.
+struct RefusalRow {
+  int status;
+  std::string_view type;
+  std::string_view name;
+};
+
+constexpr RefusalRow kRefusals[] = {
+    {403, kBadRequest, "forbidden"},         {408, kBadRequest, "timeout"},
+    {413, kBadRequest, "request_too_large"}, {500, kServerError, "internal_error"},
+    {503, kServerError, "unavailable"},
+};
+
 std::string body_of(std::string_view message, std::string_view type, std::string_view param,
                     std::string_view name) {
   // Parts of the message may come from the request, in any bytes.
@@ -73,15 +86,12 @@ Response render_error(const Error& error) {
 }
 
 Response render_http_refusal(const Refusal& refusal) {
-  const std::string_view name = refusal.status == 413   ? "request_too_large"
-                                : refusal.status == 408 ? "timeout"
-                                : refusal.status == 503 ? "unavailable"
-                                : refusal.status == 500 ? "internal_error"
-                                : refusal.status == 403 ? "forbidden"
-                                                        : "malformed_request";
-  return response_of(
-      refusal.status,
-      body_of(refusal.message, refusal.status >= 500 ? kServerError : kBadRequest, {}, name));
+  for (const RefusalRow& row : kRefusals) {
+    if (row.status != refusal.status) continue;
+    return response_of(refusal.status, body_of(refusal.message, row.type, {}, row.name));
+  }
+  return response_of(refusal.status,
+                     body_of(refusal.message, kBadRequest, {}, "malformed_request"));
 }
 
 }  // namespace jarip

@@ -1,5 +1,7 @@
 """HTTP itself: methods, paths, headers, and requests that must not be understood."""
 
+import re
+
 import pytest
 
 
@@ -126,7 +128,7 @@ def test_malformed_requests_are_answered_once_and_closed(server, name):
     request, status = MALFORMED[name]
     answer = server.exchange(request + GET + b"\r\n")
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
-    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", answer)) == 1
     assert b"connection: close\r\n" in answer
 
 

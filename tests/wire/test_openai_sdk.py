@@ -51,7 +51,7 @@ def test_an_answer_goes_back_as_it_came(client, model):
 
 def test_the_streaming_helper(client, model):
     with client.chat.completions.stream(
-            model=model, messages=ask("Say hello."), temperature=0, max_tokens=8) as stream:
+            model=model, messages=ask("Say hello."), temperature=0) as stream:
         text = "".join(event.delta for event in stream if event.type == "content.delta")
         assert stream.get_final_completion().choices[0].message.content == text
 

@@ -1,0 +1,83 @@
+#include "api/error_reply.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <string>
+
+namespace jarip {
+namespace {
+
+namespace json = boost::json;
+
+bool has_retry_after(const Response& response) {
+  for (const HttpField& field : response.headers) {
+    if (field.name == "retry-after") return true;
+  }
+  return false;
+}
+
+TEST(ErrorReply, EveryCodeHasAStatusATypeAndAName) {
+  struct Row {
+    ErrorCode code;
+    const char* where;
+    int status;
+    const char* type;
+    const char* name;
+  };
+  const Row table[] = {
+      {ErrorCode::kInvalidArgument, "x", 400, "invalid_request_error", "invalid_value"},
+      {ErrorCode::kUnsupported, "x", 400, "invalid_request_error", "unsupported_value"},
+      {ErrorCode::kNotFound, "model", 404, "invalid_request_error", "model_not_found"},
+      {ErrorCode::kNotFound, "", 404, "invalid_request_error", "not_found"},
+      {ErrorCode::kMethodNotAllowed, "", 405, "invalid_request_error", "method_not_allowed"},
+      {ErrorCode::kTooLarge, "", 413, "invalid_request_error", "request_too_large"},
+      {ErrorCode::kContextOverflow, "x", 400, "invalid_request_error", "context_length_exceeded"},
+      {ErrorCode::kCorrupt, "", 500, "server_error", "corrupt"},
+      {ErrorCode::kIo, "", 500, "server_error", "io_error"},
+      {ErrorCode::kUnavailable, "", 503, "server_error", "unavailable"},
+      {ErrorCode::kTimeout, "", 408, "invalid_request_error", "timeout"},
+      {ErrorCode::kCancelled, "", 503, "server_error", "cancelled"},
+      {ErrorCode::kInternal, "", 500, "server_error", "internal_error"},
+  };
+  for (const Row& row : table) {
+    const Response response = render_error({row.code, "why", row.where});
+    EXPECT_EQ(response.status, row.status) << row.name;
+    const json::value error = json::parse(response.body).at("error");
+    EXPECT_EQ(error.at("message"), "why");
+    EXPECT_EQ(error.at("type"), row.type) << row.name;
+    EXPECT_EQ(error.at("code"), row.name);
+    EXPECT_EQ(error.at("param").is_null(), std::string_view(row.where).empty());
+    EXPECT_EQ(has_retry_after(response), row.status == 503) << row.name;
+  }
+}
+
+TEST(ErrorReply, AFullQueueAsksToComeBackAndNamesNoField) {
+  const Response response = render_error({ErrorCode::kUnavailable, "full", std::string(kQueue)});
+  EXPECT_EQ(response.status, 429);
+  EXPECT_TRUE(has_retry_after(response));
+  EXPECT_TRUE(json::parse(response.body).at("error").at("param").is_null());
+}
+
+TEST(ErrorReply, AnyBytesInAMessageStayJson) {
+  const std::string bytes("\xFF\0\"\\\n\xED\x95", 7);
+  const json::value error =
+      json::parse(error_json({ErrorCode::kInvalidArgument, bytes, bytes})).at("error");
+  EXPECT_EQ(error.at("message").as_string(), std::string("\xEF\xBF\xBD\0\"\\\n\xEF\xBF\xBD", 10));
+  EXPECT_EQ(error.at("param"), error.at("message"));
+}
+
+TEST(ErrorReply, OnlyTheServersOwnRefusalsAreItsErrors) {
+  for (const int status : {400, 403, 408, 413, 417, 431, 501, 505}) {
+    const json::value body = json::parse(render_http_refusal({status, "why"}).body);
+    EXPECT_EQ(body.at("error").at("type"), "invalid_request_error") << status;
+  }
+  for (const int status : {500, 503}) {
+    const Response response = render_http_refusal({status, "why"});
+    EXPECT_EQ(response.status, status);
+    EXPECT_EQ(json::parse(response.body).at("error").at("type"), "server_error") << status;
+  }
+}
+
+}  // namespace
+}  // namespace jarip
