@@ -10,6 +10,7 @@ FUZZ_SECONDS = 10
 # The unit tests in which threads meet; ThreadSanitizer watches these.
 CONCURRENT_TESTS = (
     "bounded_queue_test",
+    "chat_template_test",
     "engine_simulation_test",
     "engine_test",
     "library_test",

@@ -45,15 +45,15 @@ using Result = std::expected<T, Error>;
 #define JARIP_CONCAT(a, b) JARIP_CONCAT_INNER(a, b)
 
 // JARIP_TRY(auto x, f()): declares x from f()'s value, or returns f()'s error.
-#define JARIP_TRY(declaration, expression)                                              \
-  auto JARIP_CONCAT(jarip_try_, __LINE__) = (expression);                               \
-  if (!JARIP_CONCAT(jarip_try_, __LINE__))                                              \
-    return std::unexpected(std::move(JARIP_CONCAT(jarip_try_, __LINE__)).error());      \
+#define JARIP_TRY(declaration, expression)                                         \
+  auto JARIP_CONCAT(jarip_try_, __LINE__) = (expression);                          \
+  if (!JARIP_CONCAT(jarip_try_, __LINE__))                                         \
+    return std::unexpected(std::move(JARIP_CONCAT(jarip_try_, __LINE__)).error()); \
   declaration = *std::move(JARIP_CONCAT(jarip_try_, __LINE__))
 
 // JARIP_CHECK(f()): the same for Result<void>.
-#define JARIP_CHECK(expression)                                                          \
-  do {                                                                                  \
-    if (auto jarip_check_result = (expression); !jarip_check_result)                    \
-      return std::unexpected(std::move(jarip_check_result).error());                    \
+#define JARIP_CHECK(expression)                                      \
+  do {                                                               \
+    if (auto jarip_check_result = (expression); !jarip_check_result) \
+      return std::unexpected(std::move(jarip_check_result).error()); \
   } while (false)
