@@ -212,9 +212,10 @@ class RoutesTest : public ::testing::Test {
                              {"/index.html", "text/html; charset=utf-8", "\"p1\"",
                               std::as_bytes(std::span(page_gzip_)), false}};
   MetricsRegistry registry_;
-  ScriptedAnswerer answerer_;
   Routes routes_{registry_, {.web_files = files_, .ping_interval = 30ms}};
   TestServer server_{routes_, {.origins = {.allowed_origins = {"https://app.example"}}}};
+  // Its threads post to the server's: they end first, as the engine's does in `jarip serve`.
+  ScriptedAnswerer answerer_;
 };
 
 TEST_F(RoutesTest, AChatIsAnsweredWhole) {
