@@ -24,7 +24,9 @@ TEST(BoundedQueue, RefusesWhenFullAndLeavesTheValue) {
   auto second = std::make_unique<int>(2);
   EXPECT_FALSE(queue.try_push(std::move(second)));
   ASSERT_NE(second, nullptr);
-  EXPECT_EQ(**queue.try_pop(), 1);
+  const std::optional<std::unique_ptr<int>> first = queue.try_pop();
+  if (!first) FAIL() << "the first value is lost";
+  EXPECT_EQ(**first, 1);
   EXPECT_TRUE(queue.try_push(std::move(second)));
   EXPECT_EQ(queue.size(), 1U);
 }
@@ -61,6 +63,7 @@ TEST(BoundedQueue, ManyProducersLoseAndDoubleNothing) {
   constexpr int kEach = 2000;
   BoundedQueue<int> queue(16);
   std::vector<std::thread> producers;
+  producers.reserve(kProducers);
   for (int producer = 0; producer < kProducers; ++producer) {
     producers.emplace_back([&queue, producer] {
       for (int i = 0; i < kEach; ++i) {
@@ -71,7 +74,7 @@ TEST(BoundedQueue, ManyProducersLoseAndDoubleNothing) {
   std::vector<int> last(kProducers, -1);
   for (int n = 0; n < kProducers * kEach; ++n) {
     const std::optional<int> value = queue.pop_for(30s);
-    ASSERT_TRUE(value.has_value());
+    if (!value) FAIL() << "nothing comes any more";
     const auto producer = static_cast<std::size_t>(*value / kEach);
     EXPECT_EQ(*value % kEach, last[producer] + 1);  // each producer's values stay in order
     last[producer] = *value % kEach;

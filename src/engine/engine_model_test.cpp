@@ -18,10 +18,10 @@ constexpr const char* kTexts[] = {
     "Water boils at a temperature of",
     "안녕하세요. 오늘 서울의 날씨는",
     "def fibonacci(n):\n    if n < 2:\n        return n\n    return",
-    "Once upon a time, in a village between two rivers, there lived a miller who had never seen "
-    "the "
-    "sea. Every evening he asked the travellers at the inn what it looked like, and every evening "
-    "they told him something else. One autumn he closed the mill, packed some bread, and",
+    ("Once upon a time, in a village between two rivers, there lived a miller who had never seen "
+     "the "
+     "sea. Every evening he asked the travellers at the inn what it looked like, and every evening "
+     "they told him something else. One autumn he closed the mill, packed some bread, and"),
 };
 
 class EngineModel : public testing::Test {
@@ -31,9 +31,10 @@ class EngineModel : public testing::Test {
     if (path == nullptr) GTEST_SKIP() << "JARIP_TEST_MODEL names no model file";
     auto file = GgufFile::open(path);
     ASSERT_TRUE(file.has_value()) << file.error().message;
-    file_.emplace(*std::move(file));
-    auto tokenizer = Tokenizer::from_gguf(*file_);
+    file_ = *std::move(file);
+    auto tokenizer = Tokenizer::from_gguf(file_);
     ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+    requests_.reserve(kRequests);
     for (std::uint32_t number = 0; number < kRequests; ++number) {
       requests_.push_back(make_request(*tokenizer, number));
     }
@@ -54,9 +55,10 @@ class EngineModel : public testing::Test {
   // Answers of a model with this many threads, each alone.
   std::vector<PlainAnswer> answer_alone(unsigned n_threads) {
     ThreadPool pool(n_threads);
-    auto model = load_model(*file_, pool);
+    auto model = load_model(file_, pool);
     EXPECT_TRUE(model.has_value());
     std::vector<PlainAnswer> answers;
+    answers.reserve(requests_.size());
     for (const GenerateRequest& request : requests_) {
       answers.push_back(answer_plainly(**model, request, kContext));
     }
@@ -66,7 +68,7 @@ class EngineModel : public testing::Test {
   void expect_in_engine(const std::vector<PlainAnswer>& expected, unsigned n_threads,
                         std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages) {
     ThreadPool pool(n_threads);
-    auto model = load_model(*file_, pool);
+    auto model = load_model(file_, pool);
     ASSERT_TRUE(model.has_value());
     std::deque<EventLog> logs(kRequests);
     const std::uint64_t kv_bytes =
@@ -88,7 +90,7 @@ class EngineModel : public testing::Test {
     n_steps_ = (*engine)->stats().n_steps;
   }
 
-  std::optional<GgufFile> file_;
+  GgufFile file_;
   std::vector<GenerateRequest> requests_;
   std::uint64_t n_steps_ = 0;
 };

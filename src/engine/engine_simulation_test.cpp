@@ -127,6 +127,7 @@ TEST(EngineSimulation, CancelStormsFromManyThreadsLeaveNothingBehind) {
   constexpr std::size_t kThreads = 4;
   std::vector<std::deque<Submitted>> all(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (std::size_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&door, &mine = all[thread], thread] {
       Random random(1000 + thread);

@@ -53,7 +53,7 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
     }
     tokens.push_back(sampled->token);
     answer.tokens.push_back(sampled->token);
-    if (sampled->logprob) answer.logprobs.push_back(*sampled->logprob);
+    if (const auto& logprob = sampled->logprob) answer.logprobs.push_back(*logprob);
   }
   return answer;
 }
@@ -62,16 +62,16 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
 class EventLog {
  public:
   EventSink sink(std::function<void(const Event&)> also = {}) {
-    return [this, also = std::move(also)](Event event) {
+    return [this, also = std::move(also)](const Event& event) {
       if (also) also(event);
       const std::lock_guard lock(mutex_);
       if (end_) ++n_late_;
-      if (auto* token = std::get_if<TokenEvent>(&event)) {
+      if (const auto* token = std::get_if<TokenEvent>(&event)) {
         if (token->index != tokens_.size()) ++n_late_;
         tokens_.push_back(token->token);
         if (token->logprob) logprobs_.push_back(*token->logprob);
       } else {
-        end_ = std::get<EndEvent>(std::move(event));
+        end_ = std::get<EndEvent>(event);
         ended_.notify_all();
       }
     };
@@ -80,7 +80,7 @@ class EventLog {
   const EndEvent& wait() {
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [this] { return end_.has_value(); });
-    return *end_;
+    return end_.value();  // NOLINT(bugprone-unchecked-optional-access): waited for
   }
 
   [[nodiscard]] bool ended() const {

@@ -160,7 +160,7 @@ Result<SampledToken> Sampler::sample(const SampleRequest& request, const Samplin
     sampled.token = draw(params, random_bits(params.seed, request.tokens.size()));
   }
   if (request.n_logprobs) {
-    report_logprobs(request, summarize(request.logits).largest, sampled);
+    report_logprobs(request.logits, *request.n_logprobs, sampled);
   }
   return sampled;
 }
@@ -313,14 +313,16 @@ std::uint64_t Sampler::find_threshold(const SamplingParams& params) {
   return std::max(threshold, least << kIdBits);
 }
 
-void Sampler::report_logprobs(const SampleRequest& request, float largest, SampledToken& sampled) {
-  weigh(request.logits, largest, 1.0F);
+void Sampler::report_logprobs(std::span<const float> logits, std::uint32_t n_alternatives,
+                              SampledToken& sampled) {
+  const float largest = summarize(logits).largest;
+  weigh(logits, largest, 1.0F);
   const double log_total = exact_log(static_cast<double>(total_) / kOne);
   const auto logprob = [&](float logit) {
     return static_cast<float>((static_cast<double>(logit) - largest) - log_total);
   };
-  sampled.logprob = logprob(request.logits[sampled.token]);
-  sampled.alternatives = find_largest(request.logits, *request.n_logprobs);
+  sampled.logprob = logprob(logits[sampled.token]);
+  sampled.alternatives = find_largest(logits, n_alternatives);
   for (TokenLogprob& alternative : sampled.alternatives) {
     alternative.logprob = logprob(alternative.logprob);
   }

@@ -71,7 +71,8 @@ class Sampler {
   [[nodiscard]] std::uint64_t gather_weight(const SamplingParams& params);
   void gather(std::uint64_t least_weight);
   [[nodiscard]] std::uint64_t find_threshold(const SamplingParams& params);
-  void report_logprobs(const SampleRequest& request, float largest, SampledToken& sampled);
+  void report_logprobs(std::span<const float> logits, std::uint32_t n_alternatives,
+                       SampledToken& sampled);
 
   std::uint32_t n_vocab_;
   std::vector<float> adjusted_;         // [n_vocab]

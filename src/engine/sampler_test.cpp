@@ -49,8 +49,9 @@ TokenId greedy(const std::vector<float>& logits, SamplingParams params = {},
   return sampled->token;
 }
 
-std::vector<float> logs(std::vector<double> probabilities) {
+std::vector<float> logs(const std::vector<double>& probabilities) {
   std::vector<float> logits;
+  logits.reserve(probabilities.size());
   for (const double p : probabilities) logits.push_back(static_cast<float>(std::log(p)));
   return logits;
 }
@@ -137,6 +138,7 @@ TEST(Sampler, DrawsFollowTheSoftmax) {
   for (const float temperature : {0.5F, 1.0F, 1.7F}) {
     const std::vector<float> logits = random_logits(31, 3, 5);
     std::vector<double> expected;
+    expected.reserve(logits.size());
     for (const float logit : logits) {
       expected.push_back(std::exp(static_cast<double>(logit) / static_cast<double>(temperature)));
     }
@@ -348,7 +350,7 @@ TEST(Sampler, LogprobsAreOfTheRawDistribution) {
                      {.temperature = 0, .presence_penalty = 5, .logit_bias = {{0, 50.0F}}});
   ASSERT_TRUE(sampled.has_value());
   EXPECT_EQ(sampled->token, 0U);
-  EXPECT_NEAR(*sampled->logprob, std::log(0.2), 1e-6);
+  EXPECT_NEAR(sampled->logprob.value_or(1.0F), std::log(0.2), 1e-6);
   ASSERT_EQ(sampled->alternatives.size(), 3U);
   const TokenId order[] = {1, 3, 0};
   for (std::size_t i = 0; i < 3; ++i) {
@@ -387,7 +389,8 @@ TEST(Sampler, LogprobsAreExactOverALargeVocabulary) {
         sampler.sample({.logits = logits, .tokens = tokens, .n_prompt = 1, .n_logprobs = 0},
                        {.temperature = 0, .logit_bias = {{id, 1000.0F}}});  // forces this token
     EXPECT_EQ(sampled->token, id);
-    EXPECT_NEAR(*sampled->logprob, static_cast<double>(logits[id]) - std::log(total), 2e-6);
+    EXPECT_NEAR(sampled->logprob.value_or(1.0F), static_cast<double>(logits[id]) - std::log(total),
+                2e-6);
     EXPECT_TRUE(sampled->alternatives.empty());
   }
 }

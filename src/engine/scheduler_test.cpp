@@ -30,6 +30,7 @@ StepPlan make_plan(const SchedulerLimits& limits, const std::vector<SchedulerEnt
 
 std::vector<std::pair<std::uint32_t, std::uint32_t>> chunks_of(const StepPlan& plan) {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> chunks;
+  chunks.reserve(plan.chunks.size());
   for (const PlannedChunk& chunk : plan.chunks) chunks.emplace_back(chunk.entry, chunk.n_tokens);
   return chunks;
 }
@@ -140,6 +141,7 @@ class Simulation {
 
   void step() {
     std::vector<SchedulerEntry> entries;
+    entries.reserve(sequences_.size());
     for (const Simulated& s : sequences_) entries.push_back(s.entry);
     scheduler_.plan(entries, n_pages_ - n_used(), plan_);
     check_starts_and_parks();
