@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/home.h"
@@ -109,6 +110,43 @@ Command declare_docs(std::string& topic, std::string& page) {
   return command;
 }
 
+// What arguments are read against.
+struct Context {
+  std::vector<Command>& commands;
+  const OptionSet& globals;
+  const SettingsFile& settings;
+  Language language;
+};
+
+Result<void> run_command(const Command& command, const Arguments& arguments,
+                         const SettingsFile& settings) {
+  auto parsed = command.options.parse({.arguments = arguments,
+                                       .environment = environment,
+                                       .settings = &settings,
+                                       .section = command.name});
+  if (!parsed) {
+    parsed.error().message += fmt::format("; see jarip {} --help", command.name);
+    return parsed;
+  }
+  return command.run();
+}
+
+Result<void> obey(Arguments arguments, const Context& context) {
+  const auto& [commands, globals, settings, language] = context;
+  const std::string name = arguments.empty() ? "help" : arguments.front();
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  if (name == "--version") return run_version();
+  const bool help = name == "-h" || name == "--help" || name == "help";
+  if (help && arguments.empty()) return print(overview(commands, globals, language));
+  if (name.starts_with('-') && !help) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("there is no option {}; see jarip --help", name));
+  }
+  JARIP_TRY(const Command* command, find_command(commands, help ? arguments.front() : name));
+  if (help || asks_for_help(arguments)) return print(help_of(*command, globals, language));
+  return run_command(*command, arguments, settings);
+}
+
 Result<void> run(Arguments arguments) {
   GlobalOptions global_options;
   const OptionSet globals = declare_globals(global_options);
@@ -128,32 +166,7 @@ Result<void> run(Arguments arguments) {
   apply(global_options, language, options);
   docs_page = options_page(commands, globals, language);
 
-  if (arguments.empty()) return print(overview(commands, globals, language));
-  const std::string name = arguments.front();
-  arguments.erase(arguments.begin());
-  if (name == "--version") return run_version();
-  if (name == "-h" || name == "--help" || (name == "help" && arguments.empty())) {
-    return print(overview(commands, globals, language));
-  }
-  if (name.starts_with('-')) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("there is no option {}; see jarip --help", name));
-  }
-  JARIP_TRY(const Command* command,
-            find_command(commands, name == "help" ? arguments.front() : name));
-  if (name == "help" || asks_for_help(arguments)) {
-    return print(help_of(*command, globals, language));
-  }
-  const auto parsed = command->options.parse({.arguments = arguments,
-                                              .environment = environment,
-                                              .settings = &settings,
-                                              .section = command->name});
-  if (!parsed) {
-    Error error = parsed.error();
-    error.message += fmt::format("; see jarip {} --help", command->name);
-    return std::unexpected(std::move(error));
-  }
-  return command->run();
+  return obey(std::move(arguments), {commands, globals, settings, language});
 }
 
 int report(const Error& error) {
@@ -168,7 +181,7 @@ int report(const Error& error) {
 
 int main(int argc, char** argv) {
   try {
-    const auto done = jarip::run({argv + 1, argv + argc});
+    const auto done = jarip::run({argv + std::min(argc, 1), argv + argc});
     return done ? 0 : jarip::report(done.error());
   } catch (const std::bad_alloc&) {
     return jarip::report({jarip::ErrorCode::kUnavailable, "there isn't enough memory", {}});
