@@ -7,7 +7,7 @@ import time
 import pexpect
 import pytest
 import tiny_model
-from conftest import told
+from shell import told
 
 SEED = ("--seed", "1", "-n", "12")
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import tiny_model
-from conftest import told
+from shell import told
 
 
 def test_the_default_model_knows_the_capital_of_france(jarip, real_model):
