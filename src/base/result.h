@@ -44,12 +44,14 @@ using Result = std::expected<T, Error>;
 #define JARIP_CONCAT_INNER(a, b) a##b
 #define JARIP_CONCAT(a, b) JARIP_CONCAT_INNER(a, b)
 
-// JARIP_TRY(auto x, f()): declares x from f()'s value, or returns f()'s error.
+// JARIP_TRY(auto x, f()): declares x from f()'s value, or returns f()'s error. A declaration can't
+// be put in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
 #define JARIP_TRY(declaration, expression)                                         \
   auto JARIP_CONCAT(jarip_try_, __LINE__) = (expression);                          \
   if (!JARIP_CONCAT(jarip_try_, __LINE__))                                         \
     return std::unexpected(std::move(JARIP_CONCAT(jarip_try_, __LINE__)).error()); \
   declaration = *std::move(JARIP_CONCAT(jarip_try_, __LINE__))
+// NOLINTEND(bugprone-macro-parentheses)
 
 // JARIP_CHECK(f()): the same for Result<void>.
 #define JARIP_CHECK(expression)                                      \

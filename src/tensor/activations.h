@@ -20,8 +20,8 @@ struct QuantizedRows {
   std::vector<std::int8_t> values;      // [n_rows, n_cols]
   std::vector<ActivationBlock> blocks;  // [n_rows, n_cols / 32]
 
-  void resize(std::size_t n_rows, std::uint32_t n_cols_) {
-    n_cols = n_cols_;
+  void resize(std::size_t n_rows, std::uint32_t cols) {
+    n_cols = cols;
     if (values.size() < n_rows * n_cols) values.resize(n_rows * n_cols);
     if (blocks.size() < n_rows * n_cols / 32) blocks.resize(n_rows * n_cols / 32);
   }

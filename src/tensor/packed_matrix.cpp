@@ -201,17 +201,19 @@ void PackedMatrix::unpack_row(std::uint32_t row, std::span<float> out) const {
                    f16_to_f32(get_f16(record, kTileRows + r));
         break;
       case Format::kQ4_K: {
+        const std::size_t at = 64 + std::size_t{sub / 32} * 16 + r;
         const float minimum_scale = f16_to_f32(get_f16(record, kTileRows + r));
-        out[col] =
-            scale * record[64 + sub / 32 * 16 + r] * static_cast<float>(get_four(block, r, i)) -
-            minimum_scale * record[192 + sub / 32 * 16 + r];
+        out[col] = scale * record[at] * static_cast<float>(get_four(block, r, i)) -
+                   minimum_scale * record[at + 128];
         break;
       }
-      case Format::kQ6_K:
-        out[col] = scale *
-                   static_cast<float>(static_cast<std::int8_t>(record[32 + sub / 16 * 16 + r])) *
-                   static_cast<float>(get_eight(block, r, i) - 32);
+      case Format::kQ6_K: {
+        const auto sub_scale =
+            static_cast<std::int8_t>(record[32 + std::size_t{sub / 16} * 16 + r]);
+        out[col] =
+            scale * static_cast<float>(sub_scale) * static_cast<float>(get_eight(block, r, i) - 32);
         break;
+      }
       default:
         break;
     }

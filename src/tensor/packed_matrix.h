@@ -38,7 +38,6 @@ constexpr PackedLayout packed_layout(Format format) {
     case Format::kF32:
       return {0, 0, kBlockCols, 4};
     case Format::kF16:
-      return {0, 0, kBlockCols, 2};
     case Format::kBF16:
       return {0, 0, kBlockCols, 2};
     case Format::kQ8_0:
