@@ -239,6 +239,7 @@ Result<std::vector<Value>> iterate(Runtime& runtime, const Value& value) {
     JARIP_CHECK(budget.charge(iterator->items.size() - iterator->next));
     items.assign(begin, iterator->items.end());
     iterator->next = iterator->items.size();
+    if (iterator->failure) return std::unexpected(*iterator->failure);
     return items;
   }
   return type_error(fmt::format("'{}' is not iterable", type_name(value)));
@@ -272,6 +273,11 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
     JARIP_CHECK(runtime.budget.charge(1));
     if (Result<std::size_t> hash = hash_of(item); !hash) return std::unexpected(hash.error());
     return dict->find(item) != nullptr;
+  }
+  // Keys are looked up, so what can't be a key is an error.
+  if (const Sequence* view = container.sequence();
+      view != nullptr && view->type == Sequence::Type::kKeys) {
+    if (Result<std::size_t> hash = hash_of(item); !hash) return std::unexpected(hash.error());
   }
   if (const Range* range = container.range(); range != nullptr && !item.integer()) {
     if (!item.number()) return false;

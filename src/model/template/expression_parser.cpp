@@ -147,10 +147,10 @@ void ExpressionParser::note_assigned(const std::string& name) {
   }
 }
 
-bool ExpressionParser::ends_tuple(std::string_view end_name) const {
+bool ExpressionParser::ends_tuple() const {
   const Token& token = current();
   return token.kind == TokenKind::kVariableEnd || token.kind == TokenKind::kBlockEnd ||
-         token.is_operator(")") || (!end_name.empty() && token.is_name(end_name));
+         token.is_operator(")");
 }
 
 Result<ExpressionPtr> ExpressionParser::tuple(TupleRules rules) {
@@ -158,7 +158,7 @@ Result<ExpressionPtr> ExpressionParser::tuple(TupleRules rules) {
   SequenceLiteral out;
   out.is_tuple = true;
   bool has_comma = false;
-  while (!ends_tuple(rules.end_name)) {
+  while (!ends_tuple()) {
     JARIP_TRY(ExpressionPtr item, expression(rules.conditional));
     out.items.push_back(std::move(item));
     if (!skip_operator(",")) {
@@ -536,7 +536,7 @@ Result<void> ExpressionParser::filter(std::vector<PostfixStep>& steps) {
   const Place name_at = current().at;
   JARIP_TRY(step.name, dotted_name());
   if (!soft_ && find_filter(step.name) == nullptr) {
-    unknown_.push_back({fmt::format("there is no filter named '{}'", step.name), name_at});
+    unknown_.push_back({fmt::format("the filter '{}' is not supported", step.name), name_at});
   }
   if (current().is_operator("(")) {
     JARIP_TRY(step.arguments, call_arguments());
@@ -561,7 +561,7 @@ Result<void> ExpressionParser::test(std::vector<PostfixStep>& steps) {
   const Place name_at = current().at;
   JARIP_TRY(step.name, dotted_name());
   if (!soft_ && find_test(step.name) == nullptr) {
-    unknown_.push_back({fmt::format("there is no test named '{}'", step.name), name_at});
+    unknown_.push_back({fmt::format("the test '{}' is not supported", step.name), name_at});
   }
   const Token& token = current();
   const bool starts_value = token.kind == TokenKind::kName || token.kind == TokenKind::kString ||
@@ -598,7 +598,7 @@ Result<Target> ExpressionParser::target_list(TargetRules rules, bool in_parenthe
   const Place at = current().at;
   std::vector<Target> targets;
   bool has_comma = false;
-  while (!ends_tuple(rules.end_name)) {
+  while (!ends_tuple()) {
     JARIP_TRY(Target single, single_target(rules));
     targets.push_back(std::move(single));
     if (!skip_operator(",")) {

@@ -45,9 +45,8 @@ class ExpressionParser {
   [[nodiscard]] std::vector<std::string> take_names() { return std::move(names_); }
 
   struct TupleRules {
-    bool conditional = true;         // "a if b" is allowed
-    std::string_view end_name = {};  // a name that ends the tuple
-    bool in_parentheses = false;     // then it may be empty
+    bool conditional = true;      // "a if b" is allowed
+    bool in_parentheses = false;  // then it may be empty
   };
   [[nodiscard]] Result<ExpressionPtr> tuple(TupleRules rules);
   [[nodiscard]] Result<ExpressionPtr> tuple() { return tuple(TupleRules()); }
@@ -58,7 +57,6 @@ class ExpressionParser {
   struct TargetRules {
     bool namespaces = false;  // "ns.name" is allowed
     bool parameter = false;   // of a with block: not an assignment
-    std::string_view end_name = {};
   };
   [[nodiscard]] Result<Target> target(TargetRules rules);
   [[nodiscard]] Result<NameId> assigned_name();
@@ -144,7 +142,7 @@ class ExpressionParser {
   template <class Find>
   Result<ExpressionPtr> arithmetic(Result<ExpressionPtr> (ExpressionParser::*operand)(),
                                    Find find_operator);
-  [[nodiscard]] bool ends_tuple(std::string_view end_name) const;
+  [[nodiscard]] bool ends_tuple() const;
   NameId intern(const std::string& name);
   void note_read(const std::string& name);
   void note_assigned(const std::string& name);

@@ -276,7 +276,7 @@ Function::Body find_filter(std::string_view name) {
 Result<Value> apply_filter(Runtime& runtime, std::string_view name, const Value& input,
                            const Arguments& arguments) {
   const Function::Body body = find_filter(name);
-  if (body == nullptr) return unsupported(fmt::format("there is no filter named '{}'", name));
+  if (body == nullptr) return unsupported(fmt::format("the filter '{}' is not supported", name));
   JARIP_CHECK(runtime.budget.charge(1));
   return body(runtime, input, arguments);
 }

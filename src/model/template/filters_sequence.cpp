@@ -63,6 +63,7 @@ Result<Value> first(Runtime& runtime, const Value& self, const Arguments& argume
   JARIP_TRY([[maybe_unused]] const auto args, BoundArguments::bind("first", arguments, {}));
   if (Iterator* iterator = self.iterator()) {
     if (iterator->next < iterator->items.size()) return iterator->items[iterator->next++];
+    if (iterator->failure) return std::unexpected(*iterator->failure);
     return Value::undefined("No first item, sequence was empty.");
   }
   JARIP_TRY(std::vector<Value> items, iterate(runtime, self));
@@ -101,7 +102,9 @@ Result<Value> reverse(Runtime& runtime, const Value& self, const Arguments& argu
 Result<Value> items_filter(Runtime& runtime, const Value& self, const Arguments& arguments) {
   JARIP_TRY([[maybe_unused]] const auto args, BoundArguments::bind("items", arguments, {}));
   if (self.is_undefined()) return make_iterator(runtime.budget, {});
-  if (self.dict() == nullptr) return type_error("items takes a mapping");
+  if (self.dict() == nullptr) {
+    return make_iterator(runtime.budget, {}, type_error("items takes a mapping"));
+  }
   std::vector<Value> pairs;
   for (const auto& [key, value] : self.dict()->entries()) {
     JARIP_TRY(Value pair, make_sequence(runtime.budget, Sequence::Type::kTuple, {key, value},
@@ -185,18 +188,24 @@ class SeenValues {
   std::unordered_multimap<std::size_t, Value> by_hash_;
 };
 
-Result<Value> unique(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  JARIP_TRY(const auto args,
-            BoundArguments::bind("unique", arguments, {"case_sensitive", "attribute"}));
+Result<void> keep_unique(Runtime& runtime, const Value& self, const BoundArguments& args,
+                         std::vector<Value>& kept) {
   JARIP_TRY(std::vector<Value> items, iterate(runtime, self));
   JARIP_TRY(const auto keys, keys_of(runtime, items, args.or_none(1), args.flag(0)));
   SeenValues seen;
-  std::vector<Value> kept;
   for (std::size_t i = 0; i < items.size(); ++i) {
     JARIP_TRY(const bool is_new, seen.insert(runtime, keys[i]));
     if (is_new) kept.push_back(items[i]);
   }
-  return make_iterator(runtime.budget, std::move(kept));
+  return {};
+}
+
+Result<Value> unique(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  JARIP_TRY(const auto args,
+            BoundArguments::bind("unique", arguments, {"case_sensitive", "attribute"}));
+  std::vector<Value> kept;
+  auto ended = keep_unique(runtime, self, args, kept);
+  return make_iterator(runtime.budget, std::move(kept), std::move(ended));
 }
 
 template <Order better>
@@ -228,12 +237,10 @@ Result<Value> sum(Runtime& runtime, const Value& self, const Arguments& argument
   return total;
 }
 
-Result<Value> batch(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  JARIP_TRY(const auto args,
-            BoundArguments::bind("batch", arguments, {"linecount", "fill_with"}, 1));
+Result<void> make_batches(Runtime& runtime, const Value& self, const BoundArguments& args,
+                          std::vector<Value>& batches) {
   JARIP_TRY(const std::int64_t size, args.integer(0, 1));
   JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
-  std::vector<Value> batches;
   std::vector<Value> current;
   const auto full = static_cast<std::size_t>(std::max<std::int64_t>(size, 0));
   for (const Value& item : items) {
@@ -251,20 +258,27 @@ Result<Value> batch(Runtime& runtime, const Value& self, const Arguments& argume
     JARIP_TRY(Value done, make_list(runtime.budget, std::move(current)));
     batches.push_back(std::move(done));
   }
-  return make_iterator(runtime.budget, std::move(batches));
+  return {};
 }
 
-Result<Value> slice(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  JARIP_TRY(const auto args, BoundArguments::bind("slice", arguments, {"slices", "fill_with"}, 1));
+Result<Value> batch(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  JARIP_TRY(const auto args,
+            BoundArguments::bind("batch", arguments, {"linecount", "fill_with"}, 1));
+  std::vector<Value> batches;
+  auto ended = make_batches(runtime, self, args, batches);
+  return make_iterator(runtime.budget, std::move(batches), std::move(ended));
+}
+
+Result<void> make_slices(Runtime& runtime, const Value& self, const BoundArguments& args,
+                         std::vector<Value>& slices) {
   JARIP_TRY(const std::int64_t n_slices, args.integer(0, 1));
   JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
   if (n_slices == 0) return type_error("division by zero");
-  if (n_slices < 0) return make_iterator(runtime.budget, {});
+  if (n_slices < 0) return {};
   const auto n = static_cast<std::size_t>(n_slices);
   JARIP_CHECK(runtime.budget.charge(n));
   const std::size_t shortest = items.size() / n;
   const std::size_t longer = items.size() % n;  // so many slices have one more
-  std::vector<Value> slices;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const std::size_t end = begin + shortest + (i < longer ? 1 : 0);
@@ -275,7 +289,14 @@ Result<Value> slice(Runtime& runtime, const Value& self, const Arguments& argume
     slices.push_back(std::move(made));
     begin = end;
   }
-  return make_iterator(runtime.budget, std::move(slices));
+  return {};
+}
+
+Result<Value> slice(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  JARIP_TRY(const auto args, BoundArguments::bind("slice", arguments, {"slices", "fill_with"}, 1));
+  std::vector<Value> slices;
+  auto ended = make_slices(runtime, self, args, slices);
+  return make_iterator(runtime.budget, std::move(slices), std::move(ended));
 }
 
 Result<Value> groupby(Runtime& runtime, const Value& self, const Arguments& arguments) {
@@ -313,51 +334,61 @@ Arguments without_first(const Arguments& arguments, std::size_t n) {
   return rest;
 }
 
-Result<Value> map_attribute(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  JARIP_TRY(const auto args, BoundArguments::bind("map", arguments, {"attribute", "default"}));
-  JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
-  JARIP_TRY(auto values, keys_of(runtime, items, args[0], true, args.or_none(1)));
-  return make_iterator(runtime.budget, std::move(values));
-}
-
 Result<std::string_view> name_argument(const Arguments& arguments, std::size_t i) {
   const Text* name = arguments.positional[i].text();
   if (name == nullptr) return type_error("the name of a filter or test must be a string");
   return name->view();
 }
 
-Result<Value> map(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  if (!truthy(self)) return make_iterator(runtime.budget, {});
-  const bool by_attribute =
-      std::ranges::find(arguments.named, "attribute", &std::pair<std::string, Value>::first) !=
-      arguments.named.end();
-  if (arguments.positional.empty() && by_attribute) return map_attribute(runtime, self, arguments);
+Result<void> map_attribute(Runtime& runtime, const Value& self, const Arguments& arguments,
+                           std::vector<Value>& values) {
+  JARIP_TRY(const auto args, BoundArguments::bind("map", arguments, {"attribute", "default"}));
+  JARIP_TRY(const auto path, AttributePath::parse(*args[0]));
+  JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
+  for (const Value& item : items) {
+    JARIP_CHECK(runtime.budget.charge(1));
+    JARIP_TRY(Value value, path.follow(runtime, item, args.or_none(1)));
+    values.push_back(std::move(value));
+  }
+  return {};
+}
+
+Result<void> map_filter(Runtime& runtime, const Value& self, const Arguments& arguments,
+                        std::vector<Value>& values) {
   if (arguments.positional.empty()) return type_error("map takes a filter or an attribute");
   JARIP_TRY(const std::string_view name, name_argument(arguments, 0));
   const Arguments rest = without_first(arguments, 1);
   JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
-  std::vector<Value> values;
-  values.reserve(items.size());
   for (const Value& item : items) {
     JARIP_TRY(Value value, apply_filter(runtime, name, item, rest));
     values.push_back(std::move(value));
   }
-  return make_iterator(runtime.budget, std::move(values));
+  return {};
 }
 
-// select, reject, selectattr and rejectattr: by a test, or by truth if none is named.
-template <bool keep, bool by_attribute>
-Result<Value> select(Runtime& runtime, const Value& self, const Arguments& arguments) {
+Result<Value> map(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (!truthy(self)) return make_iterator(runtime.budget, {});
+  const bool has_attribute =
+      std::ranges::find(arguments.named, "attribute", &std::pair<std::string, Value>::first) !=
+      arguments.named.end();
+  std::vector<Value> values;
+  auto ended = arguments.positional.empty() && has_attribute
+                   ? map_attribute(runtime, self, arguments, values)
+                   : map_filter(runtime, self, arguments, values);
+  return make_iterator(runtime.budget, std::move(values), std::move(ended));
+}
+
+// by_attribute: the first argument names what is tested. Then a test, or truth if none is named.
+Result<void> keep_some(Runtime& runtime, const Value& self, const Arguments& arguments, bool keep,
+                       bool by_attribute, std::vector<Value>& kept) {
   const std::size_t n_skipped = by_attribute ? 1 : 0;
   if (arguments.positional.size() < n_skipped) return type_error("an attribute's name is missing");
-  JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
-  const Value* attribute = by_attribute ? arguments.positional.data() : nullptr;
+  const Value whole = Value::none();
+  JARIP_TRY(const auto path,
+            AttributePath::parse(by_attribute ? arguments.positional.front() : whole));
   const bool has_test = arguments.positional.size() > n_skipped;
   const Arguments rest = without_first(arguments, n_skipped + 1);
-  JARIP_TRY(const auto path,
-            AttributePath::parse(attribute == nullptr ? Value::none() : *attribute));
-  std::vector<Value> kept;
+  JARIP_TRY(const std::vector<Value> items, iterate(runtime, self));
   for (const Value& item : items) {
     JARIP_CHECK(runtime.budget.charge(1));
     JARIP_TRY(const Value subject, path.follow(runtime, item));
@@ -368,7 +399,15 @@ Result<Value> select(Runtime& runtime, const Value& self, const Arguments& argum
     }
     if (holds == keep) kept.push_back(item);
   }
-  return make_iterator(runtime.budget, std::move(kept));
+  return {};
+}
+
+template <bool keep, bool by_attribute>
+Result<Value> select(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  if (!truthy(self)) return make_iterator(runtime.budget, {});
+  std::vector<Value> kept;
+  auto ended = keep_some(runtime, self, arguments, keep, by_attribute, kept);
+  return make_iterator(runtime.budget, std::move(kept), std::move(ended));
 }
 
 constexpr auto kSequenceFilters = std::to_array<Builtin>({

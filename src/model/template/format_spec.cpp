@@ -109,7 +109,8 @@ Result<FieldSpec> parse_field_spec(const Text& spec) {
   FieldSpec out;
   std::size_t i = 0;
   const std::size_t first = bytes.empty() ? 0 : decode_utf8(bytes).length;
-  if (first < bytes.size() && is_align(bytes[first])) {
+  const bool has_fill = first < bytes.size() && is_align(bytes[first]);
+  if (has_fill) {
     out.fill = spec.slice(0, first);
     out.align = bytes[first];
     i = first + 1;
@@ -121,9 +122,9 @@ Result<FieldSpec> parse_field_spec(const Text& spec) {
     out.sign = bytes[i++];
   }
   out.alternate = take(bytes, i, '#');
-  if (take(bytes, i, '0') && out.align == 0) {
-    out.fill = Text("0", false);
-    out.align = '=';
+  if (take(bytes, i, '0')) {
+    if (!has_fill) out.fill = Text("0", false);
+    if (out.align == 0) out.align = '=';
   }
   if (is_digit_at(bytes, i)) {
     JARIP_TRY(out.width, read_number(bytes, i));

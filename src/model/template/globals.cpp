@@ -98,6 +98,10 @@ Result<Value> raise_exception(Runtime& runtime, const Value&, const Arguments& a
   return fail(ErrorCode::kInvalidArgument, std::string(message.view()));
 }
 
+Result<Value> lipsum(Runtime&, const Value&, const Arguments&) {
+  return unsupported("lipsum() is not supported: its text is random");
+}
+
 // strftime() knows neither microseconds nor the missing time zone of datetime.now().
 std::string without_python_codes(std::string_view format) {
   std::string out;
@@ -155,6 +159,7 @@ constexpr auto kGlobals = std::to_array<Builtin>({
     {"cycler", cycler},
     {"dict", dict},
     {"joiner", joiner},
+    {"lipsum", lipsum},
     {"namespace", make_namespace},
     {"raise_exception", raise_exception},
     {"range", range},

@@ -46,8 +46,7 @@ Result<void> print_json_text(TextBuilder& out, const Text& text, bool ascii_only
     const Utf8Unit unit = decode_utf8(bytes.substr(i));
     const char32_t c = unit.code_point;
     const bool escaped = c < 0x20 || c == '"' || c == '\\' || (ascii_only && c >= 0x7F);
-    // DEL is ASCII, and json.dumps() leaves it.
-    if (escaped && c != 0x7F) {
+    if (escaped) {
       JARIP_CHECK(out.add(text, plain, i - plain));
       JARIP_CHECK(out.add(escape_for_json(c), text.from_input(i)));
       plain = i + unit.length;

@@ -128,6 +128,7 @@ class Lexer {
   }
 
   Result<void> skip_comment(std::size_t tag) {
+    if (at_ == source_.size()) return {};  // as Jinja has it
     const std::size_t end = source_.find("#}", at_);
     if (end == kNowhere) return error("missing end of comment tag", tag);
     const char sign = end > at_ ? sign_at(end - 1) : '\0';
@@ -157,6 +158,7 @@ class Lexer {
       at_ = after_end(end + 2, end_sign);
       return {};
     }
+    if (at_ == source_.size()) return {};  // as Jinja has it
     return error("missing end of raw directive", tag);
   }
 

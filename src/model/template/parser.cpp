@@ -104,9 +104,9 @@ class StatementParser {
   Result<void> parse_for(Body& out) {
     For loop;
     const ExpressionParser::InsideFor inside(parse_);
-    JARIP_TRY(loop.target, parse_.target({.end_name = "in"}));
+    JARIP_TRY(loop.target, parse_.target({}));
     JARIP_CHECK(parse_.expect_name("in"));
-    JARIP_TRY(loop.iterable, parse_.tuple({.conditional = false, .end_name = "recursive"}));
+    JARIP_TRY(loop.iterable, parse_.tuple({.conditional = false}));
     const ExpressionParser::Hard hard(parse_);
     if (parse_.skip_name("if")) {
       JARIP_TRY(loop.filter, parse_.expression());

@@ -172,7 +172,7 @@ Function::Body find_test(std::string_view name) {
 Result<bool> apply_test(Runtime& runtime, std::string_view name, const Value& input,
                         const Arguments& arguments) {
   const Function::Body body = find_test(name);
-  if (body == nullptr) return unsupported(fmt::format("there is no test named '{}'", name));
+  if (body == nullptr) return unsupported(fmt::format("the test '{}' is not supported", name));
   JARIP_CHECK(runtime.budget.charge(1));
   JARIP_TRY(const Value result, body(runtime, input, arguments));
   return truthy(result);

@@ -28,6 +28,13 @@ std::size_t hash_number(double number) {
   return std::hash<double>{}(number);
 }
 
+// Of what is equal to nothing but itself.
+const void* identity_of(const Value& value) {
+  if (value.iterator() != nullptr) return value.iterator();
+  if (value.function() != nullptr) return value.function();
+  return value.object();
+}
+
 Result<std::size_t> hash_parts(const Value& key, std::size_t& parts_left) {
   if (parts_left == 0) return too_large("a key has too many parts");
   --parts_left;
@@ -44,7 +51,7 @@ Result<std::size_t> hash_parts(const Value& key, std::size_t& parts_left) {
     }
     return hash;
   }
-  if (const auto* object = key.object()) return std::hash<const void*>{}(object);
+  if (const void* identity = identity_of(key)) return std::hash<const void*>{}(identity);
   return type_error(fmt::format("unhashable type: '{}'", type_name(key)));
 }
 
@@ -268,13 +275,18 @@ Result<Value> make_list(Budget& budget, std::vector<Value> items, bool from_inpu
   return make_sequence(budget, Sequence::Type::kList, std::move(items), from_input);
 }
 
-Result<Value> make_iterator(Budget& budget, std::vector<Value> items) {
+Result<Value> make_iterator(Budget& budget, std::vector<Value> items, Result<void> ended) {
+  // What is too large must stop the rendering at once.
+  if (!ended && ended.error().code == ErrorCode::kTooLarge) {
+    return std::unexpected(std::move(ended).error());
+  }
   const std::uint32_t depth = deepest(items) + 1;
   JARIP_CHECK(budget.check_depth(depth));
   JARIP_CHECK(budget.charge(items.size() + 1));
   auto iterator = std::make_shared<Iterator>();
   iterator->items = std::move(items);
   iterator->depth = depth;
+  if (!ended) iterator->failure = std::move(ended).error();
   return Value(std::move(iterator), false);
 }
 

@@ -116,10 +116,12 @@ struct Sequence {
   [[nodiscard]] bool is_view() const { return type >= Type::kKeys; }
 };
 
-// What generator expressions and reversed() yield: read once.
+// What generator expressions and reversed() yield: read once. What went wrong while it was made
+// is an error only for who reads that far, as in Python.
 struct Iterator {
   std::vector<Value> items;
   std::size_t next = 0;
+  std::optional<Error> failure;  // after the items
   std::uint32_t depth = 1;
 };
 
@@ -220,7 +222,9 @@ struct Runtime {
                                           std::vector<Value> items, bool from_input = false);
 [[nodiscard]] Result<Value> make_list(Budget& budget, std::vector<Value> items,
                                       bool from_input = false);
-[[nodiscard]] Result<Value> make_iterator(Budget& budget, std::vector<Value> items);
+// ended: whether all items could be made.
+[[nodiscard]] Result<Value> make_iterator(Budget& budget, std::vector<Value> items,
+                                          Result<void> ended = {});
 [[nodiscard]] Result<Value> make_dict(Budget& budget, Dict dict, bool from_input = false);
 [[nodiscard]] Value make_method(const Value& self, std::string_view name, Function::Body body);
 
