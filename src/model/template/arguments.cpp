@@ -17,8 +17,9 @@ Result<BoundArguments> BoundArguments::bind(std::string_view function, const Arg
   for (std::size_t i = 0; i < arguments.positional.size(); ++i) {
     bound.values_[i] = &arguments.positional[i];
   }
-  for (const auto& [name, value] : arguments.named) {
-    const auto* found = std::ranges::find(parameters, std::string_view(name));
+  for (const auto& [name_text, value] : arguments.named) {
+    const std::string_view name = name_text.view();
+    const auto* found = std::ranges::find(parameters, name);
     if (name.empty() || found == parameters.end()) {
       return type_error(fmt::format("{} has no parameter '{}'", function, name));
     }

@@ -369,8 +369,7 @@ Result<void> map_filter(Runtime& runtime, const Value& self, const Arguments& ar
 Result<Value> map(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (!truthy(self)) return make_iterator(runtime.budget, {});
   const bool has_attribute =
-      std::ranges::find(arguments.named, "attribute", &std::pair<std::string, Value>::first) !=
-      arguments.named.end();
+      std::ranges::find(arguments.named, "attribute", &NamedArgument::id) != arguments.named.end();
   std::vector<Value> values;
   auto ended = arguments.positional.empty() && has_attribute
                    ? map_attribute(runtime, self, arguments, values)

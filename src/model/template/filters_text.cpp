@@ -126,7 +126,7 @@ Result<Value> format_filter(Runtime& runtime, const Value& self, const Arguments
     return format_percent(runtime, format, values);
   }
   Dict values;
-  for (const auto& [name, value] : arguments.named) values.set(Value::literal(name), value);
+  for (const auto& [name, value] : arguments.named) values.set(Value::from(name), value);
   JARIP_TRY(const Value dict, make_dict(runtime.budget, std::move(values)));
   return format_percent(runtime, format, dict);
 }

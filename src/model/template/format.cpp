@@ -309,7 +309,7 @@ class BraceFormat {
       return type_error("a format string has more fields than values");
     }
     for (const auto& [key, value] : arguments_.named) {
-      if (key == name) return value;
+      if (key.view() == name) return value;
     }
     return type_error(fmt::format("the format string's '{}' has no value", name));
   }

@@ -57,7 +57,7 @@ Result<Dict> collect_entries(Runtime& runtime, std::string_view function,
       }
     }
   }
-  for (const auto& [name, value] : arguments.named) out.set(Value::literal(name), value);
+  for (const auto& [name, value] : arguments.named) out.set(Value::from(name), value);
   JARIP_CHECK(runtime.budget.check_depth(out.depth()));
   return out;
 }

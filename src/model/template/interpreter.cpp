@@ -280,10 +280,9 @@ class Interpreter {
   }
 
   static std::optional<Value> take_named(Arguments& arguments, std::string_view name) {
-    const auto found =
-        std::ranges::find(arguments.named, name, &std::pair<std::string, Value>::first);
+    const auto found = std::ranges::find(arguments.named, name, &NamedArgument::id);
     if (found == arguments.named.end()) return std::nullopt;
-    Value value = std::move(found->second);
+    Value value = std::move(found->value);
     arguments.named.erase(found);
     return value;
   }
@@ -329,12 +328,12 @@ class Interpreter {
     }
     if (definition.uses_named) {
       Dict named;
-      for (auto& [name, value] : arguments.named) named.set(Value::literal(name), value);
+      for (auto& [name, value] : arguments.named) named.set(Value::from(name), value);
       JARIP_TRY(Value kwargs, make_dict(runtime_.budget, std::move(named)));
       frame.set(*kwargs_, std::move(kwargs));
     } else if (!arguments.named.empty()) {
       return type_error(fmt::format("macro '{}' takes no argument '{}'", definition.name,
-                                    arguments.named.front().first));
+                                    arguments.named.front().id()));
     }
     auto& positional = arguments.positional;
     const std::size_t n = std::min(parameters.size(), positional.size());
@@ -557,7 +556,7 @@ class Interpreter {
 
   Result<Value> apply(const CallStep& step, const Value& value, Frame& frame, const Value* caller) {
     JARIP_TRY(Arguments arguments, evaluate_arguments(step.arguments, frame));
-    if (caller != nullptr) arguments.named.emplace_back("caller", *caller);
+    if (caller != nullptr) arguments.named.push_back({Text("caller", false), *caller});
     return call(value, std::move(arguments));
   }
 
@@ -585,7 +584,7 @@ class Interpreter {
     }
     for (const auto& [name, expression] : arguments.named) {
       JARIP_TRY(Value value, evaluate(expression, frame));
-      out.named.emplace_back(name, std::move(value));
+      out.named.push_back({Text(name, false), std::move(value)});
     }
     if (arguments.more_named) {
       JARIP_TRY(const Value more, evaluate(arguments.more_named, frame));
@@ -602,11 +601,11 @@ class Interpreter {
       if (name == nullptr) return type_error("the names of arguments must be strings");
       JARIP_CHECK(runtime_.budget.charge(1 + out.named.size() / kNamesPerStep));
       for (const auto& [taken, _] : out.named) {
-        if (taken == name->view()) {
-          return type_error(fmt::format("the argument '{}' is given twice", taken));
+        if (taken.view() == name->view()) {
+          return type_error(fmt::format("the argument '{}' is given twice", taken.view()));
         }
       }
-      out.named.emplace_back(std::string(name->view()), value);
+      out.named.push_back({*name, value});
     }
     return {};
   }

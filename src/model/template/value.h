@@ -153,9 +153,15 @@ class Dict {
 
 struct Runtime;
 
+struct NamedArgument {
+  Text name;  // of the template, or a key of the input after "**"
+  Value value;
+  [[nodiscard]] std::string_view id() const { return name.view(); }
+};
+
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<NamedArgument> named;
 };
 
 // A global function, or a method bound to its value.
