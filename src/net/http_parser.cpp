@@ -1,40 +1,27 @@
 #include "net/http_parser.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <limits>
 #include <utility>
 
+// Beast parses; what it would let through is refused around it:
+// - folded lines, which it joins, in heads and trailers;
+// - Host missing or twice; a target with bytes above ASCII, or of no form that is for a server;
+// - a Content-Length that is a list, comes again with the same value, or stands beside a
+//   Transfer-Encoding other than chunked;
+// - a Transfer-Encoding that it doesn't know, in HTTP/1.0, or twice with chunked last;
+// - whitespace before a chunk extension, control bytes in a quoted one.
+// And it would wait: for the whole head before it refuses a control byte, for the trailers before
+// it refuses "0x1" as a chunk size, for the end of a chunk line however long.
+// Bare LF, space before a colon and different lengths it refuses itself.
 namespace jarip {
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
 namespace {
-
-constexpr std::size_t kMaxChunkLine = 256;       // the size in hex and what may follow it
-constexpr std::size_t kMaxTrailerBytes = 8192;   // of all trailers together
-constexpr std::size_t kMaxLengthDigits = 18;     // fits 63 bits
-constexpr std::size_t kMaxChunkSizeDigits = 15;  // fits 60 bits
-constexpr std::size_t kMaxMethodBytes = 32;
-
-std::unexpected<Refusal> refuse(std::string message, int status = 400) {
-  return std::unexpected(Refusal{status, std::move(message)});
-}
-
-// tchar of RFC 9110, section 5.6.2.
-constexpr std::array<bool, 256> kTokenBytes = [] {
-  std::array<bool, 256> table{};
-  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
-  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = true;
-  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return kTokenBytes[static_cast<unsigned char>(c)];
-  });
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -44,11 +31,73 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}  // namespace
+
+// Gathers what Beast reads, first of a head, then of a chunked body.
+class BeastParser final : public http::basic_parser<true> {
+ public:
+  explicit BeastParser(std::size_t max_fields) : max_fields_(max_fields) {
+    header_limit(std::numeric_limits<std::uint32_t>::max());  // the caller's bytes are all there is
+    body_limit(boost::none);  // a length that was declared is for the caller to judge
+  }
+
+  // Returns how many bytes were used up.
+  std::size_t read(std::string_view bytes, error_code& error) {
+    return put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+  }
+
+  RequestHead head;
+  std::string target;
+  std::string* body = nullptr;
+  std::uint64_t chunk_left = 0;
+  bool has_chunks = false;  // the next chunk's line comes after the line end of the one before
+
+ private:
+  using View = boost::beast::string_view;
+
+  void on_request_impl(http::verb, View method, View its_target, int version,
+                       error_code&) override {
+    head.method.assign(method.data(), method.size());
+    target.assign(its_target.data(), its_target.size());
+    head.is_http_1_0 = version == 10;
+  }
+  void on_field_impl(http::field, View name, View value, error_code& error) override {
+    if (has_chunks) return;  // a trailer
+    if (head.headers.size() == max_fields_) {
+      error = http::error::header_limit;
+      return;
+    }
+    head.headers.push_back({lower_case({name.data(), name.size()}), std::string(value)});
+  }
+  void on_chunk_header_impl(std::uint64_t size, View, error_code&) override {
+    has_chunks = true;
+    chunk_left = size;
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t left, View bytes, error_code&) override {
+    body->append(bytes.data(), bytes.size());
+    chunk_left = left - bytes.size();
+    return bytes.size();
+  }
+  std::size_t on_body_impl(View bytes, error_code&) override { return bytes.size(); }
+  void on_response_impl(int, View, int, error_code&) override {}
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  void on_finish_impl(error_code&) override {}
+
+  std::size_t max_fields_;
+};
+
+namespace {
+
+constexpr std::size_t kMaxChunkLine = 256;      // the size in hex and what may follow it
+constexpr std::size_t kMaxTrailerBytes = 8192;  // of all trailers together
+constexpr std::size_t kMaxMethodBytes = 32;
+
+std::unexpected<Refusal> refuse(std::string message, int status = 400) {
+  return std::unexpected(Refusal{status, std::move(message)});
 }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_digit(char c) {
   if (is_digit(c)) return c - '0';
@@ -65,6 +114,10 @@ bool is_host(std::string_view text) {
 }
 
 std::expected<void, Refusal> parse_target(std::string_view target, RequestHead& head) {
+  if (head.method.size() > kMaxMethodBytes) return refuse("the method is malformed");
+  if (!std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7F; })) {
+    return refuse("the request target is malformed");
+  }
   if (target == "*" && head.method == "OPTIONS") {
     head.path = "*";
     return {};
@@ -88,41 +141,6 @@ std::expected<void, Refusal> parse_target(std::string_view target, RequestHead& 
   return {};
 }
 
-std::expected<void, Refusal> parse_request_line(std::string_view line, RequestHead& head) {
-  const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) {
-    return refuse("the request line isn't 'METHOD /path HTTP/1.1'");
-  }
-  const std::string_view method = line.substr(0, first);
-  const std::string_view target = line.substr(first + 1, last - first - 1);
-  const std::string_view version = line.substr(last + 1);
-  if (!is_token(method) || method.size() > kMaxMethodBytes)
-    return refuse("the method is malformed");
-  if (target.empty() || !std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7F; })) {
-    return refuse("the request target is malformed");
-  }
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    if (!version.starts_with("HTTP/")) return refuse("the request line has no HTTP version");
-    return refuse("only HTTP/1.1 and HTTP/1.0 are spoken here", 505);
-  }
-  head.method = method;
-  head.is_http_1_0 = version == "HTTP/1.0";
-  return parse_target(target, head);
-}
-
-std::expected<void, Refusal> parse_field(std::string_view line, RequestHead& head) {
-  if (line.starts_with(' ') || line.starts_with('\t')) {
-    return refuse("a header is folded over several lines");
-  }
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return refuse("a header line has no colon");
-  if (!is_token(line.substr(0, colon))) return refuse("a header name is malformed");
-  head.headers.push_back(
-      {lower_case(line.substr(0, colon)), std::string(trim(line.substr(colon + 1)))});
-  return {};
-}
-
 std::expected<void, Refusal> read_host(RequestHead& head) {
   const HttpField* host = nullptr;
   for (const HttpField& field : head.headers) {
@@ -140,9 +158,9 @@ std::expected<void, Refusal> read_host(RequestHead& head) {
   return {};
 }
 
-// How long the body is. Whatever could be read in two ways (both fields, one field twice, a list)
-// is refused: that is what request smuggling is made of.
-std::expected<void, Refusal> read_framing(RequestHead& head) {
+// Whatever could be read in two ways (both fields, one field twice, a list) is refused: that is
+// what request smuggling is made of.
+std::expected<void, Refusal> check_framing(RequestHead& head) {
   const HttpField* length = nullptr;
   const HttpField* coding = nullptr;
   for (const HttpField& field : head.headers) {
@@ -156,21 +174,14 @@ std::expected<void, Refusal> read_framing(RequestHead& head) {
   if (length != nullptr && coding != nullptr) {
     return refuse("there are both a content-length and a transfer-encoding header");
   }
-  if (length != nullptr) {
-    const std::string& text = length->value;
-    if (text.empty() || text.size() > kMaxLengthDigits || !std::ranges::all_of(text, is_digit)) {
-      return refuse("the content-length header isn't a number");
-    }
-    std::uint64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    head.content_length = value;
+  if (length != nullptr && length->value.contains(',')) {
+    return refuse("the content-length header isn't a number");
   }
   if (coding != nullptr) {
     if (head.is_http_1_0) return refuse("HTTP/1.0 has no transfer-encoding");
     if (lower_case(coding->value) != "chunked") {
       return refuse("the only transfer-encoding understood here is 'chunked'", 501);
     }
-    head.is_chunked = true;
   }
   return {};
 }
@@ -179,11 +190,12 @@ std::expected<void, Refusal> read_connection_options(RequestHead& head) {
   head.keep_alive = !head.is_http_1_0;
   for (const HttpField& field : head.headers) {
     if (field.name == "connection") {
-      if (list_has_token(field.value, "close")) {
+      http::token_list options(field.value);
+      if (options.exists("close")) {
         head.keep_alive = false;
         return {};
       }
-      if (list_has_token(field.value, "keep-alive")) head.keep_alive = true;
+      if (options.exists("keep-alive")) head.keep_alive = true;
     }
     if (field.name == "expect") {
       if (lower_case(field.value) != "100-continue") {
@@ -193,6 +205,72 @@ std::expected<void, Refusal> read_connection_options(RequestHead& head) {
     }
   }
   return {};
+}
+
+// Of a request line with which Beast doesn't agree: whether all is well but the number.
+bool has_other_version(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const std::size_t target = line.find(' ');
+  const std::size_t version = line.rfind(' ');
+  return std::ranges::count(line, ' ') == 2 && target + 1 < version &&
+         line.substr(version + 1).starts_with("HTTP/");
+}
+
+Refusal refusal_of(const error_code& error, std::string_view head) {
+  switch (static_cast<http::error>(error.value())) {
+    case http::error::bad_method:
+      return {400, "the method is malformed"};
+    case http::error::bad_target:
+      return {400, "the request target is malformed"};
+    case http::error::bad_version:
+    case http::error::need_more:  // bytes for a version
+      if (has_other_version(head)) return {505, "only HTTP/1.1 and HTTP/1.0 are spoken here"};
+      return {400, "the request line isn't 'METHOD /path HTTP/1.1'"};
+    case http::error::bad_field:
+      return {400, "a header line has no colon, or its name is malformed"};
+    case http::error::header_limit:
+      return {431, "there are too many headers"};
+    case http::error::bad_content_length:
+    case http::error::multiple_content_length:
+      return {400, "the content-length header isn't a number, or contradicts another header"};
+    case http::error::bad_transfer_encoding:
+      return {400, "the transfer-encoding header contradicts another header"};
+    default:
+      return {400, "a header is malformed"};
+  }
+}
+
+bool has_folded_line(std::string_view lines) {
+  return lines.contains("\r\n ") || lines.contains("\r\n\t");
+}
+
+// The bytes at the start of `input` to read next, as far as a chunk's bytes: the line of its size,
+// with the trailers if it is the last. nullopt while they are incomplete.
+std::expected<std::optional<std::size_t>, Refusal> find_chunk_line_end(std::string_view input,
+                                                                       bool has_chunks) {
+  const std::size_t first = has_chunks ? 2 : 0;  // past the line end of the chunk before
+  const std::size_t end = input.find('\n', first);
+  if (std::min(end, input.size()) > first + kMaxChunkLine) {
+    return refuse("a line of the chunked body is too long");
+  }
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view line = input.substr(first, end + 1 - first);
+  if (auto clean = find_head_end(line, 0); !clean) return clean;
+  const std::size_t n_digits = line.find_first_not_of("0123456789abcdefABCDEF");
+  if (line[n_digits] != ';' && line[n_digits] != '\r') return refuse("a chunk size is malformed");
+  if (n_digits == 0 || line.find_first_not_of('0') != n_digits) return end + 1;
+
+  const auto found = find_head_end(input.substr(first), 0);
+  if (!found) return found;
+  const std::optional<std::size_t> trailers_end = *found;
+  if (trailers_end.value_or(input.size() - first) > kMaxChunkLine + kMaxTrailerBytes) {
+    return refuse("the trailers are too long", 431);
+  }
+  if (!trailers_end) return std::nullopt;
+  if (has_folded_line(input.substr(first, *trailers_end))) {
+    return refuse("a trailer is folded over several lines");
+  }
+  return first + *trailers_end;
 }
 
 }  // namespace
@@ -216,97 +294,56 @@ std::expected<std::optional<std::size_t>, Refusal> find_head_end(std::string_vie
 
 std::expected<RequestHead, Refusal> parse_request_head(std::string_view head_bytes,
                                                        std::size_t max_fields) {
-  RequestHead head;
-  bool is_first = true;
-  while (true) {
-    const std::size_t end = head_bytes.find("\r\n");
-    if (end == std::string_view::npos) return refuse("the request head is cut short");
-    const std::string_view line = head_bytes.substr(0, end);
-    head_bytes.remove_prefix(end + 2);
-    if (line.empty() && !is_first) break;
-    if (!is_first && head.headers.size() == max_fields) {
-      return refuse("there are too many headers", 431);
-    }
-    if (auto parsed = is_first ? parse_request_line(line, head) : parse_field(line, head);
-        !parsed) {
-      return std::unexpected(std::move(parsed).error());
-    }
-    is_first = false;
+  if (has_folded_line(head_bytes)) return refuse("a header is folded over several lines");
+  BeastParser parser(max_fields);
+  error_code error;
+  const std::size_t used = parser.read(head_bytes, error);
+  if (error) return std::unexpected(refusal_of(error, head_bytes));
+  if (used != head_bytes.size()) return refuse("the request head ends before its blank line");
+  RequestHead head = std::move(parser.head);
+  if (parser.content_length()) head.content_length = *parser.content_length();
+  head.is_chunked = parser.chunked();
+  if (auto read = parse_target(parser.target, head); !read) {
+    return std::unexpected(std::move(read).error());
   }
-  for (auto* read : {read_host, read_framing, read_connection_options}) {
+  for (auto* read : {read_host, check_framing, read_connection_options}) {
     if (auto done = read(head); !done) return std::unexpected(std::move(done).error());
   }
   return head;
 }
 
+ChunkedDecoder::ChunkedDecoder() : parser_(std::make_unique<BeastParser>(/*max_fields=*/1)) {
+  // Beast reads chunks only behind a head that announces them.
+  error_code error;
+  parser_->read("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", error);
+}
+
+ChunkedDecoder::~ChunkedDecoder() = default;
+
+bool ChunkedDecoder::done() const { return parser_->is_done(); }
+
 std::expected<std::size_t, Refusal> ChunkedDecoder::feed(std::string_view input, std::string& body,
                                                          std::size_t max_body_bytes) {
+  parser_->body = &body;
   std::size_t used = 0;
-  while (used < input.size() && state_ != State::kDone) {
-    const std::string_view rest = input.substr(used);
-    if (state_ == State::kBytes) {
-      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, rest.size()));
-      body.append(rest.substr(0, n));
-      used += n;
-      remaining_ -= n;
-      if (remaining_ == 0) state_ = State::kAfterBytes;
-      continue;
+  while (used < input.size() && !done()) {
+    std::string_view next = input.substr(used);
+    const bool is_line = parser_->chunk_left == 0;
+    if (is_line) {
+      const auto found = find_chunk_line_end(next, parser_->has_chunks);
+      if (!found) return std::unexpected(found.error());
+      const std::optional<std::size_t> end = *found;
+      if (!end) return used;
+      next = next.substr(0, *end);
     }
-    const std::size_t end = rest.find('\n');
-    if (end == std::string_view::npos) {
-      if (rest.size() > kMaxChunkLine) return refuse("a line of the chunked body is too long");
-      return used;
+    error_code error;
+    used += parser_->read(next, error);
+    if (error) return refuse("the chunked body is malformed");
+    if (is_line && parser_->chunk_left > max_body_bytes - std::min(body.size(), max_body_bytes)) {
+      return refuse("the body is longer than the limit", 413);
     }
-    if (end == 0 || rest[end - 1] != '\r') return refuse("a chunk line ends in LF without CR");
-    if (end > kMaxChunkLine) return refuse("a line of the chunked body is too long");
-    if (auto taken = take_line(rest.substr(0, end - 1), body.size(), max_body_bytes); !taken) {
-      return std::unexpected(std::move(taken).error());
-    }
-    used += end + 1;
   }
   return used;
-}
-
-std::expected<void, Refusal> ChunkedDecoder::take_line(std::string_view line, std::size_t body_size,
-                                                       std::size_t max_body_bytes) {
-  if (std::ranges::any_of(line, [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
-      })) {
-    return refuse("a chunk line has control bytes");
-  }
-  if (state_ == State::kAfterBytes) {
-    if (!line.empty()) return refuse("a chunk is longer than it says");
-    state_ = State::kSize;
-    return {};
-  }
-  if (state_ == State::kTrailer) {
-    trailer_bytes_ += line.size();
-    if (trailer_bytes_ > kMaxTrailerBytes) return refuse("the trailers are too long", 431);
-    if (line.empty()) state_ = State::kDone;
-    return {};
-  }
-  const std::size_t n_digits = static_cast<std::size_t>(
-      std::ranges::find_if(line, [](char c) { return hex_digit(c) < 0; }) - line.begin());
-  const std::string_view extension = line.substr(n_digits);
-  if (n_digits == 0 || n_digits > kMaxChunkSizeDigits ||
-      (!extension.empty() && !extension.starts_with(';'))) {
-    return refuse("a chunk size is malformed");
-  }
-  std::from_chars(line.data(), line.data() + n_digits, remaining_, 16);
-  if (remaining_ > max_body_bytes - std::min(body_size, max_body_bytes)) {
-    return refuse("the body is longer than the limit", 413);
-  }
-  state_ = remaining_ == 0 ? State::kTrailer : State::kBytes;
-  return {};
-}
-
-bool list_has_token(std::string_view value, std::string_view token) {
-  while (!value.empty()) {
-    const std::size_t comma = std::min(value.find(','), value.size());
-    if (lower_case(trim(value.substr(0, comma))) == token) return true;
-    value.remove_prefix(std::min(comma + 1, value.size()));
-  }
-  return false;
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -1,10 +1,12 @@
-// A strict HTTP/1.1 request parser (RFC 9112): whatever two parsers could read differently is
-// refused. Pure functions over bytes and one small decoder; no thread owns them.
+// HTTP/1.1 requests (RFC 9112), parsed by Boost.Beast with checks of ours around it: whatever two
+// parsers could read differently is refused. Pure functions over bytes and one decoder; no thread
+// owns them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +15,8 @@
 #include "net/http_message.h"
 
 namespace jarip {
+
+class BeastParser;
 
 struct RequestHead {
   std::string method;
@@ -41,25 +45,20 @@ struct RequestHead {
 // and dropped.
 class ChunkedDecoder {
  public:
+  ChunkedDecoder();
+  ~ChunkedDecoder();
+  ChunkedDecoder(const ChunkedDecoder&) = delete;
+  ChunkedDecoder& operator=(const ChunkedDecoder&) = delete;
+
   // Appends body bytes and returns how many bytes of input were used up; the rest must be offered
   // again with more behind it. Refused: bad framing, a body longer than max_body_bytes.
   [[nodiscard]] std::expected<std::size_t, Refusal> feed(std::string_view input, std::string& body,
                                                          std::size_t max_body_bytes);
-  [[nodiscard]] bool done() const { return state_ == State::kDone; }
+  [[nodiscard]] bool done() const;
 
  private:
-  enum class State : std::uint8_t { kSize, kBytes, kAfterBytes, kTrailer, kDone };
-
-  [[nodiscard]] std::expected<void, Refusal> take_line(std::string_view line, std::size_t body_size,
-                                                       std::size_t max_body_bytes);
-
-  State state_ = State::kSize;
-  std::uint64_t remaining_ = 0;  // of the chunk
-  std::size_t trailer_bytes_ = 0;
+  std::unique_ptr<BeastParser> parser_;
 };
-
-// Comma-separated header values: whether `token` (lower case) is one of them, in any case.
-[[nodiscard]] bool list_has_token(std::string_view value, std::string_view token);
 
 // "%ed%95%9c" to bytes; nullopt for a bad escape or an encoded NUL.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
