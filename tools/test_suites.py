@@ -9,12 +9,14 @@ FUZZ_SECONDS = 10
 
 # The unit tests in which threads meet; ThreadSanitizer watches these.
 CONCURRENT_TESTS = (
+    "answer_test",
     "bounded_queue_test",
     "chat_template_test",
     "engine_simulation_test",
     "engine_test",
     "library_test",
     "metrics_test",
+    "pipeline_test",
     "routes_test",
     "server_test",
     "thread_pool_test",
