@@ -336,6 +336,7 @@ TEST(ChatTemplate, ACompiledTemplateRendersOnSeveralThreads) {
   ASSERT_TRUE(compiled);
   std::vector<std::thread> threads;
   std::vector<std::string> texts(4);
+  threads.reserve(texts.size());
   for (std::size_t t = 0; t < texts.size(); ++t) {
     threads.emplace_back([&, t] {
       texts[t] = marked(

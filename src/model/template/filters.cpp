@@ -98,9 +98,9 @@ Result<std::optional<std::int64_t>> parse_integer(Runtime& runtime, const Text& 
   }
   if (digits.empty() || digits[0] == '-' || digits[0] == '+') return std::nullopt;
   std::uint64_t magnitude = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, magnitude, base);
-  if (parsed.ptr != end) return std::nullopt;
+  const auto parsed =
+      std::from_chars(digits.data(), digits.data() + digits.size(), magnitude, base);
+  if (parsed.ptr != digits.data() + digits.size()) return std::nullopt;
   const std::uint64_t limit = std::uint64_t{1} << 63U;
   if (parsed.ec != std::errc() || magnitude > limit || (magnitude == limit && !negative)) {
     return too_large("an integer exceeds 64 bits");
@@ -201,11 +201,14 @@ Result<Value> round_filter(Runtime&, const Value& self, const Arguments& argumen
     return type_error("method must be common, ceil or floor");
   }
   if (self.is_undefined()) return undefined_error(self);
-  if (!self.number()) return type_error(fmt::format("can't round a {}", type_name(self)));
-  const double number = *self.number();
+  const auto value = self.number();
+  if (!value) return type_error(fmt::format("can't round a {}", type_name(self)));
+  const double number = *value;
   const bool from_input = self.from_input();
   if (method == "common") {
-    if (self.integer()) return round_integer(*self.integer(), precision, from_input);
+    if (const auto integer = self.integer()) {
+      return round_integer(*integer, precision, from_input);
+    }
     return Value::from(round_float(number, precision), from_input);
   }
   if (precision > 300 || precision < -300) return too_large("the precision is too large");

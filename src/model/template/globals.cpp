@@ -144,7 +144,7 @@ Result<Value> strftime_now(Runtime& runtime, const Value&, const Arguments& argu
 Result<Value> cycler_next(Runtime&, const Value& self, const Arguments& arguments) {
   JARIP_TRY([[maybe_unused]] const auto args, BoundArguments::bind("next", arguments, {}));
   auto* cycler = self.object_as<Cycler>();
-  const Value current = cycler->items[cycler->position];
+  Value current = cycler->items[cycler->position];
   cycler->position = (cycler->position + 1) % cycler->items.size();
   return current;
 }

@@ -321,12 +321,12 @@ class Interpreter {
   Result<void> bind_special(const MacroDefinition& definition, Arguments& arguments, Frame& frame) {
     const auto& parameters = definition.parameters;
     const bool own_caller = caller_ && std::ranges::find(parameters, *caller_) != parameters.end();
-    if (definition.uses_caller && !own_caller) {
+    if (caller_ && definition.uses_caller && !own_caller) {
       auto caller = take_named(arguments, "caller");
       frame.set(*caller_, caller && !caller->is_none() ? *std::move(caller)
                                                        : Value::undefined("No caller defined"));
     }
-    if (definition.uses_named) {
+    if (kwargs_ && definition.uses_named) {
       Dict named;
       for (auto& [name, value] : arguments.named) named.set(Value::from(name), value);
       JARIP_TRY(Value kwargs, make_dict(runtime_.budget, std::move(named)));
@@ -337,7 +337,7 @@ class Interpreter {
     }
     auto& positional = arguments.positional;
     const std::size_t n = std::min(parameters.size(), positional.size());
-    if (definition.uses_positional) {
+    if (varargs_ && definition.uses_positional) {
       const auto extra = positional.begin() + static_cast<std::ptrdiff_t>(n);
       JARIP_TRY(Value varargs,
                 make_sequence(runtime_.budget, Sequence::Type::kTuple, {extra, positional.end()}));

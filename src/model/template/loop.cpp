@@ -59,13 +59,14 @@ Result<const std::optional<Value>*> Loop::peek() {
 Result<bool> Loop::advance() {
   std::optional<Value> next;
   if (after_) {
-    next = *std::exchange(after_, std::nullopt);
+    next = *std::move(after_);
+    after_.reset();
   } else {
     JARIP_TRY(next, pull());
   }
   if (!next) return false;
   ++index0_;
-  before_ = std::exchange(current_, std::move(next));
+  before_ = std::exchange(current_, *std::move(next));
   return true;
 }
 
@@ -99,7 +100,7 @@ Result<std::optional<Value>> Loop::attribute(Runtime&, std::string_view name) {
   if (name == "cycle") return make_method(self, "cycle", loop_cycle);
   if (name == "changed") return make_method(self, "changed", loop_changed);
   if (name == "previtem") {
-    return index0_ == 0 ? Value::undefined("there is no previous item") : *before_;
+    return index0_ == 0 ? Value::undefined("there is no previous item") : before_;
   }
   if (name == "last" || name == "nextitem") {
     JARIP_TRY(const std::optional<Value>* after, peek());

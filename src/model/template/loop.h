@@ -26,7 +26,7 @@ class Loop final : public Object {
   void begin(std::vector<Value> items, Filter filter);
   // Moves on; false at the end.
   [[nodiscard]] Result<bool> advance();
-  [[nodiscard]] const Value& current() const { return *current_; }
+  [[nodiscard]] const Value& current() const { return current_; }
   // No more items, and the filter, which refers to the loop's scope, is gone.
   void finish();
 
@@ -47,8 +47,8 @@ class Loop final : public Object {
   Filter filter_;
   bool pulling_ = false;
   std::int64_t index0_ = -1;
-  std::optional<Value> before_;
-  std::optional<Value> current_;
+  Value before_;
+  Value current_;
   std::optional<std::optional<Value>> after_;  // once it was looked at
   std::optional<std::int64_t> length_;
   std::optional<Value> last_changed_;  // a tuple

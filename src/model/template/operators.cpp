@@ -201,10 +201,12 @@ Result<Value> apply_operator(Runtime& runtime, BinaryOperator op, const Value& a
   if (a.is_undefined()) return undefined_error(a);
   if (b.is_undefined()) return undefined_error(b);
   const bool from_input = a.from_input() || b.from_input();
-  if (a.integer() && b.integer()) {
-    return operate_integers(op, *a.integer(), *b.integer(), from_input);
-  }
-  if (a.number() && b.number()) return operate_floats(op, *a.number(), *b.number(), from_input);
+  const auto int_a = a.integer();
+  const auto int_b = b.integer();
+  if (int_a && int_b) return operate_integers(op, *int_a, *int_b, from_input);
+  const auto float_a = a.number();
+  const auto float_b = b.number();
+  if (float_a && float_b) return operate_floats(op, *float_a, *float_b, from_input);
   JARIP_TRY(auto container, operate_containers(runtime.budget, op, a, b));
   if (container) return *std::move(container);
   return type_error(fmt::format("{} {} {} is not possible", type_name(a),

@@ -7,7 +7,6 @@
 #include "model/template/access.h"
 #include "model/template/arguments.h"
 #include "model/template/builtins.h"
-#include "model/template/methods.h"
 #include "model/template/operators.h"
 #include "model/template/print.h"
 
@@ -101,8 +100,8 @@ Result<Value> letter_case(Runtime& runtime, const Value& self, const Arguments& 
   JARIP_TRY([[maybe_unused]] const auto args, BoundArguments::bind("this test", arguments, {}));
   JARIP_TRY(Text text, to_text(runtime.budget, self));
   const Value string = Value::from(std::move(text));
-  JARIP_TRY(const auto found, find_method(string, method));
-  return found->function()->body(runtime, string, {});
+  JARIP_TRY(const Value bound, get_attribute(runtime, string, method));
+  return bound.function()->body(runtime, string, {});
 }
 
 Result<Value> is_lower_test(Runtime& runtime, const Value& self, const Arguments& arguments) {
