@@ -23,8 +23,12 @@ std::string_view name_of(Role role) {
 TemplateValue context_of(std::span<const Message> messages, const Tokenizer& tokenizer) {
   std::vector<TemplateValue> list;
   for (const Message& message : messages) {
+    // One of three words of ours, so a template may build a control token of it: '<|' + role +
+    // '|>'.
+    TemplateValue role = TemplateValue::from(name_of(message.role));
+    role.trusted = true;
     list.push_back(TemplateValue::make_object(
-        {{"role", TemplateValue::from(name_of(message.role))},
+        {{"role", std::move(role)},
          {"content", TemplateValue::from(std::string_view(message.content))}}));
   }
   // What Hugging Face's apply_chat_template gives a template, which is what templates expect.

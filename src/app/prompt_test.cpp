@@ -66,6 +66,16 @@ TEST_F(PromptTest, BetweenControlTokensAllIsOneText) {
   EXPECT_EQ(encode_segments(segments, tokenizer()), (Ids{start_, ab_, newlines_, end_}));
 }
 
+TEST_F(PromptTest, ATemplateMayMakeAControlTokenOfTheRole) {
+  const TokenId user = tiny_.add_token("<|user|>", TokenType::kControl);
+  const auto tokens =
+      render("{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{% endfor %}",
+             {{Role::kUser, "<|user|>"}});
+  ASSERT_TRUE(tokens);
+  EXPECT_EQ(std::ranges::count(*tokens, user), 1);
+  EXPECT_EQ(tokens->front(), user);
+}
+
 TEST_F(PromptTest, BosGoesBeforePlainTextWhenTheFileAsks) {
   EXPECT_EQ(encode_text("ab", tokenizer(true)), (Ids{bos_, ab_}));
   EXPECT_EQ(encode_text("ab", tokenizer(false)), (Ids{ab_}));
