@@ -9,6 +9,7 @@ Output goes to build/test-logs/<suite>.log; the end of it is shown when a suite 
 is 'N passed, N failed' over all tests; the exit status is 0 when none failed."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -25,6 +26,8 @@ from test_suites import ROOT, all_suites
 LOGS = ROOT / "build" / "test-logs"
 SCRATCH = ROOT / "build" / "test-scratch"
 TAIL_LINES = 60
+
+running_processes = set()  # each leads a session of its own
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,19 @@ def judge(suite, status, timed_out, seconds):
     return Outcome(word, count, seconds)
 
 
+def end_session(process):
+    """Ends a suite with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def stop(signal_number, _frame):
+    """Whoever stops the runner stops the suites too: they would go on without it."""
+    for process in list(running_processes):
+        end_session(process)
+    os._exit(128 + signal_number)
+
+
 def run_suite(suite):
     shutil.rmtree(LOGS / suite.name, ignore_errors=True)
     (LOGS / suite.name).mkdir(parents=True)
@@ -96,17 +112,19 @@ def run_suite(suite):
     (SCRATCH / suite.name / "home").mkdir(parents=True)
     started = time.monotonic()
     with (LOGS / f"{suite.name}.log").open("wb") as log:
-        # A session of its own, so that a timeout ends the suite with all that it started.
+        # A session of its own, so that ending the suite ends all that it started.
         process = subprocess.Popen(["bash", "-c", suite.command], cwd=ROOT,
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                    env=test_environment(suite), start_new_session=True)
+        running_processes.add(process)
         try:
             status = process.wait(timeout=suite.timeout_s)
             timed_out = False
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_session(process)
             status = process.wait()
             timed_out = True
+        running_processes.discard(process)
     return judge(suite, status, timed_out, time.monotonic() - started)
 
 
@@ -202,6 +220,8 @@ def main():
     except KeyError as error:
         parser.error(f"no suite is called {error.args[0]}; they are: "
                      f"{', '.join(suite.name for suite in suites)}")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     n_cores = len(os.sched_getaffinity(0))
     print(f"jarip: {len(chosen)} suites on {n_cores} cores; output in build/test-logs", flush=True)
     started = time.monotonic()

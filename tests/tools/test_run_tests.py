@@ -1,6 +1,11 @@
 """The runner counts what the suites report, never calls a broken suite good, and keeps order."""
 
+import pathlib
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import run_tests
@@ -18,6 +23,21 @@ GOOGLE_TEST = """<testsuites><testsuite>
 <testcase name="c" status="notrun" result="suppressed"/>
 <testcase name="d" status="run" result="completed"><failure/></testcase>
 </testsuite></testsuites>"""
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in 20 s"
+        time.sleep(0.02)
+
+
+def is_running(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 @pytest.fixture
@@ -59,6 +79,27 @@ def test_a_suite_that_hangs_is_ended_with_its_children(logs):
     assert outcome.word == "TIMEOUT"
     assert outcome.count == Count(failed=1)
     assert outcome.seconds < 30
+
+
+def test_stopping_the_runner_ends_its_suites(tmp_path):
+    script = f"""
+import pathlib, signal, sys, threading
+sys.path.insert(0, {str(ROOT / "tools")!r})
+import run_tests
+from test_suites import Suite
+run_tests.LOGS = pathlib.Path({str(tmp_path)!r}) / "logs"
+run_tests.SCRATCH = pathlib.Path({str(tmp_path)!r}) / "scratch"
+signal.signal(signal.SIGTERM, run_tests.stop)
+suite = Suite("sample", "echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; "
+              "sleep 60")
+run_tests.Schedule([suite], 1).run()
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as runner:
+        wait_until((tmp_path / "pid").exists)
+        suite = int((tmp_path / "pid").read_text())
+        runner.terminate()
+        assert runner.wait(timeout=20) == 128 + signal.SIGTERM
+    wait_until(lambda: not is_running(suite))
 
 
 def test_a_step_counts_only_when_it_fails(logs):
