@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <latch>
 #include <map>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "engine/engine.h"
 #include "engine/fake_model.h"
@@ -96,21 +98,33 @@ TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
                                          .max_queued = 1000,
                                          .max_step_tokens = random.draw(1, 70)});
     ASSERT_TRUE(engine.has_value());
+    // Every other time nothing is cancelled and the engine waits in the first answer's sink until
+    // all is submitted: however fast the machine, pages then are too few for what runs together.
+    const bool crowded = seed % 2 == 0;
+    std::latch all_submitted(1);
     std::deque<Submitted> all;
     for (int i = 0; i < 60; ++i) {
       Submitted& next = all.emplace_back();
       next.request = random_request(random);
-      next.id = *(*engine)->submit(next.request, next.log.sink());
-      if (random.draw(0, 2) == 0) (*engine)->cancel(all[random.draw(0, i)].id);
+      EventSink sink = next.log.sink();
+      if (crowded && i == 0) {
+        sink = [&all_submitted, inner = std::move(sink)](Event event) mutable {
+          all_submitted.wait();
+          inner(std::move(event));
+        };
+      }
+      next.id = *(*engine)->submit(next.request, std::move(sink));
+      if (!crowded && random.draw(0, 2) == 0) (*engine)->cancel(all[random.draw(0, i)].id);
       if (random.draw(0, 5) == 0) std::this_thread::yield();
     }
+    all_submitted.count_down();
     for (Submitted& submitted : all) {
       compare(submitted, reference);
       if (HasFatalFailure()) FAIL() << "seed " << seed;
     }
     expect_sums((*engine)->stats(), all);
     EXPECT_EQ(model.n_faults, 0U) << "seed " << seed;
-    n_computed_again += model.n_beginnings > all.size() ? model.n_beginnings - all.size() : 0;
+    if (crowded) n_computed_again += model.n_beginnings - all.size();
   }
   EXPECT_GT(n_computed_again, 0U) << "pages are never scarce any more";
 }
