@@ -23,7 +23,7 @@ test: ## Install what is missing and pass every test (SUITE=name for one)
 build: ## Build the release into build/release
 	@$(HOST_PACKAGES) build
 	@test -f build/release/build.ninja || cmake --preset release
-	@ninja -C build/release --quiet jarip
+	@ninja -C build/release jarip
 
 model: ## Fetch the default model and print its path
 	@$(PYTHON) tools/fetch_model.py
