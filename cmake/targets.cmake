@@ -17,7 +17,7 @@ function(jarip_test name)
   target_link_libraries(${name} PRIVATE jarip_flags ${ARG_LINK} GTest::gtest GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600
     ENVIRONMENT "JARIP_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data")
 endfunction()
 

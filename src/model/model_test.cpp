@@ -221,12 +221,12 @@ class TinyModel : public testing::TestWithParam<TinyShape> {
 };
 
 TEST_P(TinyModel, LogitsAreTheSameBytesForEveryChunkThreadCountAndInstructionSet) {
-  const auto tokens = random_tokens(300, kTinyVocab, 1);
+  const auto tokens = random_tokens(270, kTinyVocab, 1);
   Runner plain(file_, 1);
   const auto expected = plain.run(tokens, 1);
   for (const Kernels* kernels : available_kernels()) {
     setenv("JARIP_CPU", std::string(kernels->name).c_str(), 1);
-    for (const auto& [n_threads, chunk] : {std::pair{1U, 300U}, {2U, 37U}, {5U, 300U}}) {
+    for (const auto& [n_threads, chunk] : {std::pair{2U, 37U}, {5U, 270U}}) {
       Runner runner(file_, n_threads);
       EXPECT_TRUE(same_bytes(expected, runner.run(tokens, chunk)))
           << kernels->name << ", " << n_threads << " threads, chunks of " << chunk;
