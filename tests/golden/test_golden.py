@@ -25,7 +25,7 @@ def test_the_answer_is_the_golden_one(path, threads):
     assert golden.answer(MODEL, prompt, "--threads", str(threads)) == answer
 
 
-@pytest.mark.parametrize("instruction_set", ["scalar", "avx2", "avx512"])
+@pytest.mark.parametrize("instruction_set", ["scalar", "avx2", "avxvnni", "avx512"])
 def test_every_instruction_set_gives_the_golden_answer(instruction_set):
     prompt, answer = golden.read(golden.files()[0])
     try:

@@ -1,5 +1,5 @@
 // The kernels' vector type on AVX2 with FMA and F16C: two registers of 8 lanes. See vec_scalar.h
-// for what each operation means. Include only through kernels_avx2.cpp.
+// for what each operation means. Include only through kernels_avx2.cpp and kernels_avxvnni.cpp.
 #pragma once
 
 #include <immintrin.h>
@@ -10,8 +10,10 @@
 
 namespace jarip {
 
-struct VecAvx2 {
-  static constexpr const char* kName = "avx2";
+// All but the dot products. Target is the type that adds them: each gets functions of its own, for
+// the linker would give one target's code to all.
+template <class Target>
+struct Avx2Lanes {
   static constexpr int kMaxRows = 4;
 
   struct F32 {
@@ -131,6 +133,11 @@ struct VecAvx2 {
     std::memcpy(&four, values, 4);
     return _mm256_set1_epi32(four);
   }
+};
+
+struct VecAvx2 : Avx2Lanes<VecAvx2> {
+  static constexpr const char* kName = "avx2";
+
   // maddubs adds two products in 16 bits: 2 * 63 * 127 and 2 * 128 * 127 both fit.
   static __m256i dot_half(__m256i acc, __m256i weights, __m256i values) {
     const __m256i pairs = _mm256_maddubs_epi16(weights, values);
