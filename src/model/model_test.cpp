@@ -40,6 +40,8 @@ float scale_for(Format format) {
     case Format::kQ4_0:
     case Format::kQ4_1:
       return 1.0F / 5;
+    case Format::kQ5_0:
+      return 1.0F / 10;
     case Format::kQ4_K:
       return 1.0F / 150;
     case Format::kQ6_K:
@@ -206,6 +208,7 @@ const TinyShape kShapes[] = {
     {Format::kQ8_0},
     {Format::kQ4_0},
     {Format::kQ4_1},
+    {Format::kQ5_0},
     {Format::kQ4_K},
     {Format::kQ6_K},
     {Format::kQ4_0, 8, 1, 32, false},

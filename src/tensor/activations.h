@@ -9,10 +9,10 @@
 namespace jarip {
 
 struct ActivationBlock {
-  float scale;                // x ~ scale * value
-  float scaled_sum;           // scale * (sum of the block's 32 values), rounded once
-  std::int32_t neg_sum_low;   // -(sum of values 0 to 15)
-  std::int32_t neg_sum_high;  // -(sum of values 16 to 31)
+  float scale;               // x ~ scale * value
+  float scaled_sum;          // scale * (sum of the block's 32 values), rounded once
+  std::int32_t neg_sum;      // -(sum of the values)
+  std::int32_t neg_sum_low;  // -(sum of values 0 to 15)
 };
 
 struct QuantizedRows {

@@ -24,6 +24,12 @@ struct BlockQ4_1 {
   std::uint8_t nibbles[16];  // as Q4_0; w = scale * q + minimum
 };
 
+struct BlockQ5_0 {
+  std::uint16_t scale;         // f16
+  std::uint8_t fifth_bits[4];  // bit i % 8 of byte i / 8: the top bit of weight i
+  std::uint8_t nibbles[16];    // as Q4_0; w = scale * (q - 16)
+};
+
 struct BlockQ4_K {
   std::uint16_t scale;          // f16, of the sub-blocks' scales
   std::uint16_t minimum_scale;  // f16, of the sub-blocks' minimums
@@ -41,8 +47,16 @@ struct BlockQ6_K {
 static_assert(sizeof(BlockQ8_0) == format_row(Format::kQ8_0).block_bytes);
 static_assert(sizeof(BlockQ4_0) == format_row(Format::kQ4_0).block_bytes);
 static_assert(sizeof(BlockQ4_1) == format_row(Format::kQ4_1).block_bytes);
+static_assert(sizeof(BlockQ5_0) == format_row(Format::kQ5_0).block_bytes);
 static_assert(sizeof(BlockQ4_K) == format_row(Format::kQ4_K).block_bytes);
 static_assert(sizeof(BlockQ6_K) == format_row(Format::kQ6_K).block_bytes);
+
+// The unsigned 5-bit weight i (0 to 31) of a Q5_0 block.
+constexpr std::uint8_t q5_0_value(const BlockQ5_0& block, int i) {
+  const unsigned low = i < 16 ? block.nibbles[i] & 15U : block.nibbles[i - 16] >> 4U;
+  const unsigned high = (block.fifth_bits[i / 8] >> static_cast<unsigned>(i % 8)) & 1U;
+  return static_cast<std::uint8_t>(low | (high << 4U));
+}
 
 struct SubBlockScale {
   std::uint8_t scale;

@@ -37,6 +37,11 @@ void dequantize_block(const BlockQ4_1& block, float* out) {
   }
 }
 
+void dequantize_block(const BlockQ5_0& block, float* out) {
+  const float scale = f16_to_f32(block.scale);
+  for (int i = 0; i < 32; ++i) out[i] = scale * static_cast<float>(q5_0_value(block, i) - 16);
+}
+
 void dequantize_block(const BlockQ4_K& block, float* out) {
   const float scale = f16_to_f32(block.scale);
   const float minimum_scale = f16_to_f32(block.minimum_scale);
@@ -85,6 +90,8 @@ void dequantize_row(Format format, std::span<const std::byte> bytes, std::span<f
       return dequantize_blocks<BlockQ4_0, 32>(bytes, out);
     case Format::kQ4_1:
       return dequantize_blocks<BlockQ4_1, 32>(bytes, out);
+    case Format::kQ5_0:
+      return dequantize_blocks<BlockQ5_0, 32>(bytes, out);
     case Format::kQ4_K:
       return dequantize_blocks<BlockQ4_K, 256>(bytes, out);
     case Format::kQ6_K:

@@ -8,7 +8,7 @@
 
 namespace jarip {
 
-enum class Format : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ4_K, kQ6_K };
+enum class Format : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ4_K, kQ6_K };
 
 struct FormatRow {
   Format format;
@@ -22,7 +22,8 @@ inline constexpr FormatRow kFormats[] = {
     {Format::kF32, 0, "F32", 1, 4},        {Format::kF16, 1, "F16", 1, 2},
     {Format::kBF16, 30, "BF16", 1, 2},     {Format::kQ8_0, 8, "Q8_0", 32, 34},
     {Format::kQ4_0, 2, "Q4_0", 32, 18},    {Format::kQ4_1, 3, "Q4_1", 32, 20},
-    {Format::kQ4_K, 12, "Q4_K", 256, 144}, {Format::kQ6_K, 14, "Q6_K", 256, 210},
+    {Format::kQ5_0, 6, "Q5_0", 32, 22},    {Format::kQ4_K, 12, "Q4_K", 256, 144},
+    {Format::kQ6_K, 14, "Q6_K", 256, 210},
 };
 
 // The row of a format; every Format has one.

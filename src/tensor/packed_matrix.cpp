@@ -10,101 +10,177 @@
 namespace jarip {
 namespace {
 
-// Where input i (0 to 31) of row r lies in a packed block: which 64-byte vector of eight, which
-// byte. Four-bit blocks fold vectors 4 to 7 into the high nibbles of 0 to 3.
-constexpr std::size_t packed_byte(std::uint32_t row, std::uint32_t input) {
-  return (input / 4) * 64 + row * 4 + input % 4;
+// Four consecutive weights of a row, one a byte: what a row contributes to a packed vector.
+using Word = std::uint32_t;
+
+constexpr Word kLowNibbles = 0x0F0F0F0F;
+constexpr std::size_t kVectorBytes = 64;
+
+Word read_word(const void* bytes, std::size_t index) {
+  Word word = 0;
+  std::memcpy(&word, static_cast<const std::uint8_t*>(bytes) + 4 * index, 4);
+  return word;
 }
 
-void put_eight(std::uint8_t* block, std::uint32_t row, std::uint32_t input, std::uint8_t value) {
-  block[packed_byte(row, input)] = value;
-}
+// Where one row's part of packed blocks goes: word r of each vector is row r's.
+class RowPlace {
+ public:
+  RowPlace(std::uint8_t* weights, std::uint8_t* scales, std::uint32_t row)
+      : weights_(weights), scales_(scales), row_(row) {}
 
-void put_four(std::uint8_t* block, std::uint32_t row, std::uint32_t input, std::uint8_t value) {
-  const std::uint32_t shift = input < 16 ? 0 : 4;
-  std::uint8_t& byte = block[packed_byte(row, input % 16)];
-  byte = static_cast<std::uint8_t>(byte | (value << shift));
-}
-
-std::uint8_t get_eight(const std::uint8_t* block, std::uint32_t row, std::uint32_t input) {
-  return block[packed_byte(row, input)];
-}
-
-std::uint8_t get_four(const std::uint8_t* block, std::uint32_t row, std::uint32_t input) {
-  const std::uint8_t byte = block[packed_byte(row, input % 16)];
-  return input < 16 ? byte & 15U : byte >> 4U;
-}
-
-void put_f16(std::uint8_t* scales, std::uint32_t index, std::uint16_t value) {
-  std::memcpy(scales + std::size_t{2} * index, &value, 2);
-}
-
-std::uint16_t get_f16(const std::uint8_t* scales, std::uint32_t index) {
-  std::uint16_t value = 0;
-  std::memcpy(&value, scales + std::size_t{2} * index, 2);
-  return value;
-}
-
-// Each overload places one stored block of row `row`: weights points at its first packed block of
-// 32 inputs, scales at its record of scales.
-void place(const BlockQ8_0& block, std::uint32_t row, std::uint8_t* weights, std::uint8_t* scales) {
-  for (std::uint32_t i = 0; i < 32; ++i) {
-    put_eight(weights, row, i, static_cast<std::uint8_t>(block.values[i] + 128));
+  void put(std::size_t vector, Word word) const {
+    std::memcpy(weights_ + vector * kVectorBytes + std::size_t{4} * row_, &word, 4);
   }
-  put_f16(scales, row, block.scale);
-}
-
-void place_nibbles(const std::uint8_t (&nibbles)[16], std::uint32_t row, std::uint8_t* weights) {
-  for (std::uint32_t i = 0; i < 16; ++i) {
-    put_eight(weights, row, i, nibbles[i]);  // the stored pairs are ours: inputs i and i + 16
+  // Entry `index` of the arrays of f16[16] that a record of scales begins with.
+  void put_f16(std::size_t index, std::uint16_t value) const {
+    std::memcpy(scales_ + 2 * (index * kTileRows + row_), &value, 2);
   }
-}
-
-void place(const BlockQ4_0& block, std::uint32_t row, std::uint8_t* weights, std::uint8_t* scales) {
-  place_nibbles(block.nibbles, row, weights);
-  put_f16(scales, row, block.scale);
-}
-
-void place(const BlockQ4_1& block, std::uint32_t row, std::uint8_t* weights, std::uint8_t* scales) {
-  place_nibbles(block.nibbles, row, weights);
-  put_f16(scales, row, block.scale);
-  put_f16(scales, kTileRows + row, block.minimum);
-}
-
-void place(const BlockQ4_K& block, std::uint32_t row, std::uint8_t* weights, std::uint8_t* scales) {
-  for (int i = 0; i < 256; ++i) {
-    put_four(weights + i / 32 * 256, row, static_cast<std::uint32_t>(i % 32), q4_k_value(block, i));
+  // Entry `index` of the arrays of bytes [16] that lie `offset` bytes into the record.
+  void put_byte(std::size_t offset, std::size_t index, std::uint8_t value) const {
+    scales_[offset + index * kTileRows + row_] = value;
   }
-  put_f16(scales, row, block.scale);
-  put_f16(scales, kTileRows + row, block.minimum_scale);
+
+ private:
+  std::uint8_t* weights_;
+  std::uint8_t* scales_;
+  std::uint32_t row_;
+};
+
+// Each overload places one stored block of a row.
+void place(const BlockQ8_0& block, const RowPlace& to) {
+  for (std::size_t j = 0; j < 8; ++j) to.put(j, read_word(block.values, j) ^ 0x80808080U);
+  to.put_f16(0, block.scale);
+}
+
+// The stored pairs are ours: inputs i and i + 16.
+void place_nibbles(const std::uint8_t (&nibbles)[16], const RowPlace& to) {
+  for (std::size_t j = 0; j < 4; ++j) to.put(j, read_word(nibbles, j));
+}
+
+void place(const BlockQ4_0& block, const RowPlace& to) {
+  place_nibbles(block.nibbles, to);
+  to.put_f16(0, block.scale);
+}
+
+void place(const BlockQ4_1& block, const RowPlace& to) {
+  place_nibbles(block.nibbles, to);
+  to.put_f16(0, block.scale);
+  to.put_f16(1, block.minimum);
+}
+
+void place(const BlockQ5_0& block, const RowPlace& to) {
+  place_nibbles(block.nibbles, to);
+  // Byte i of the word takes every fourth bit from bit i on.
+  const Word bits = read_word(block.fifth_bits, 0);
+  Word word = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    Word fourths = (bits >> i) & 0x11111111U;
+    fourths = (fourths | fourths >> 3U) & 0x03030303U;
+    fourths = (fourths | fourths >> 6U) & 0x000F000FU;
+    word |= ((fourths | fourths >> 12U) & 0xFFU) << (8 * i);
+  }
+  to.put(4, word);
+  to.put_f16(0, block.scale);
+}
+
+void place(const BlockQ4_K& block, const RowPlace& to) {
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    const std::uint8_t* stored = block.nibbles + pair * 32;
+    for (std::size_t j = 0; j < 4; ++j) {
+      const Word first = read_word(stored, j);
+      const Word second = read_word(stored, j + 4);
+      to.put(pair * 8 + j, (first & kLowNibbles) | (second & kLowNibbles) << 4U);
+      to.put(pair * 8 + 4 + j, (first >> 4U & kLowNibbles) | (second & ~kLowNibbles));
+    }
+  }
+  to.put_f16(0, block.scale);
+  to.put_f16(1, block.minimum_scale);
   for (int j = 0; j < 8; ++j) {
     const SubBlockScale sub = q4_k_scale(block.packed, j);
-    scales[64 + j * 16 + static_cast<int>(row)] = sub.scale;
-    scales[192 + j * 16 + static_cast<int>(row)] = sub.minimum;
+    to.put_byte(64, static_cast<std::size_t>(j), sub.scale);
+    to.put_byte(192, static_cast<std::size_t>(j), sub.minimum);
   }
 }
 
-void place(const BlockQ6_K& block, std::uint32_t row, std::uint8_t* weights, std::uint8_t* scales) {
-  for (int i = 0; i < 256; ++i) {
-    put_eight(weights + i / 32 * 512, row, static_cast<std::uint32_t>(i % 32),
-              q6_k_value(block, i));
+void place(const BlockQ6_K& block, const RowPlace& to) {
+  constexpr std::size_t kVectors = 6;  // of a packed block
+  for (std::size_t b = 0; b < 8; ++b) {
+    const std::size_t quarter = b % 4;
+    const std::uint8_t* low = block.low + b / 4 * 64 + quarter % 2 * 32;
+    const std::uint8_t* high = block.high + b / 4 * 32;
+    const unsigned shift = quarter < 2 ? 0 : 4;
+    Word tops[2] = {};
+    for (std::size_t j = 0; j < 4; ++j) {
+      const Word first = read_word(low, j) >> shift & kLowNibbles;
+      const Word second = read_word(low, j + 4) >> shift & kLowNibbles;
+      to.put(b * kVectors + j, first | second << 4U);
+      for (std::size_t part = 0; part < 2; ++part) {
+        tops[part] |= (read_word(high, part * 4 + j) >> (2 * quarter) & 0x03030303U) << (2 * j);
+      }
+    }
+    to.put(b * kVectors + 4, tops[0]);
+    to.put(b * kVectors + 5, tops[1]);
   }
-  put_f16(scales, row, block.scale);
-  for (int j = 0; j < 16; ++j) {
-    scales[32 + j * 16 + static_cast<int>(row)] = static_cast<std::uint8_t>(block.scales[j]);
+  to.put_f16(0, block.scale);
+  for (std::size_t j = 0; j < 16; ++j) {
+    to.put_byte(32, j, static_cast<std::uint8_t>(block.scales[j]));
   }
 }
 
-// Places every block of one stored row.
-template <class Block>
-void place_row(const std::byte* bytes, std::uint32_t row, std::uint32_t n_blocks,
-               std::uint32_t blocks_of_32, const PackedLayout& layout, std::uint8_t* weights,
-               std::uint8_t* scales) {
-  for (std::uint32_t b = 0; b < n_blocks; ++b) {
-    Block block;
-    std::memcpy(&block, bytes + std::size_t{b} * sizeof(Block), sizeof(Block));
-    place(block, row, weights + std::size_t{b} * blocks_of_32 * layout.quant_bytes,
-          scales + std::size_t{b} * layout.scale_bytes);
+// Where the parts of a tile lie: of its rows as stored, and packed.
+struct TilePlace {
+  const std::byte* stored;  // the first row
+  std::size_t stored_row_bytes;
+  std::uint32_t n_rows;  // at most kTileRows; missing ones stay zero, and so are their outputs
+  std::uint32_t n_cols;
+  std::uint8_t* weights;
+  std::uint8_t* scales;
+};
+
+template <class Block, std::uint32_t kBlockSize>
+void place_tile(const PackedLayout& layout, const TilePlace& tile) {
+  const std::size_t quant_bytes = std::size_t{kBlockSize / kBlockCols} * layout.quant_bytes;
+  for (std::size_t b = 0; b < tile.n_cols / kBlockSize; ++b) {
+    for (std::uint32_t r = 0; r < tile.n_rows; ++r) {
+      Block block;
+      std::memcpy(&block, tile.stored + r * tile.stored_row_bytes + b * sizeof(Block),
+                  sizeof(Block));
+      place(block,
+            RowPlace(tile.weights + b * quant_bytes, tile.scales + b * layout.scale_bytes, r));
+    }
+  }
+}
+
+template <class Float>
+void place_float_tile(const TilePlace& tile) {
+  for (std::size_t col = 0; col < tile.n_cols; ++col) {
+    for (std::uint32_t r = 0; r < tile.n_rows; ++r) {
+      std::memcpy(tile.weights + (col * kTileRows + r) * sizeof(Float),
+                  tile.stored + r * tile.stored_row_bytes + col * sizeof(Float), sizeof(Float));
+    }
+  }
+}
+
+// One row's 32 unsigned weights out of a packed block of quants.
+void read_quants(Format format, const std::uint8_t* block, std::uint32_t row,
+                 std::uint8_t (&out)[kBlockCols]) {
+  const auto at = [&](std::size_t vector, std::size_t i) {
+    return block[vector * kVectorBytes + std::size_t{4} * row + i];
+  };
+  for (std::size_t i = 0; i < kBlockCols; ++i) {
+    const std::size_t vector = i / 4;
+    const std::size_t byte = i % 4;
+    if (format == Format::kQ8_0) {
+      out[i] = at(vector, byte);
+      continue;
+    }
+    const unsigned nibbles = at(vector % 4, byte);
+    unsigned value = vector < 4 ? nibbles & 15U : nibbles >> 4U;
+    if (format == Format::kQ5_0) value |= (at(4, byte) >> vector & 1U) << 4U;
+    if (format == Format::kQ6_K) {
+      value |= (at(4 + vector / 4, byte) >> (2 * (vector % 4)) & 3U) << 4U;
+    }
+    out[i] = static_cast<std::uint8_t>(value);
   }
 }
 
@@ -134,38 +210,31 @@ Result<PackedMatrix> PackedMatrix::pack(Format format, std::span<const std::byte
 
 void PackedMatrix::pack_tile(std::span<const std::byte> bytes, std::uint32_t tile) {
   const PackedLayout layout = packed_layout(format_);
-  const std::size_t stored_row = row_bytes(format_, n_cols_);
-  auto* weights = const_cast<std::uint8_t*>(tile_weights(tile));
-  auto* scales = const_cast<std::uint8_t*>(tile_scales(tile));
-  for (std::uint32_t r = 0; r < kTileRows; ++r) {
-    const std::uint32_t row = tile * kTileRows + r;
-    if (row >= n_rows_) break;  // zero scales make zero outputs
-    const std::byte* stored = bytes.data() + row * stored_row;
-    switch (format_) {
-      case Format::kF32:
-      case Format::kF16:
-      case Format::kBF16:
-        for (std::size_t col = 0; col < n_cols_; ++col) {
-          std::memcpy(weights + (col * kTileRows + r) * layout.float_bytes,
-                      stored + col * layout.float_bytes, layout.float_bytes);
-        }
-        break;
-      case Format::kQ8_0:
-        place_row<BlockQ8_0>(stored, r, n_cols_ / 32, 1, layout, weights, scales);
-        break;
-      case Format::kQ4_0:
-        place_row<BlockQ4_0>(stored, r, n_cols_ / 32, 1, layout, weights, scales);
-        break;
-      case Format::kQ4_1:
-        place_row<BlockQ4_1>(stored, r, n_cols_ / 32, 1, layout, weights, scales);
-        break;
-      case Format::kQ4_K:
-        place_row<BlockQ4_K>(stored, r, n_cols_ / 256, 8, layout, weights, scales);
-        break;
-      case Format::kQ6_K:
-        place_row<BlockQ6_K>(stored, r, n_cols_ / 256, 8, layout, weights, scales);
-        break;
-    }
+  const std::size_t stored_row_bytes = row_bytes(format_, n_cols_);
+  const TilePlace place{bytes.data() + std::size_t{tile} * kTileRows * stored_row_bytes,
+                        stored_row_bytes,
+                        std::min(kTileRows, n_rows_ - tile * kTileRows),
+                        n_cols_,
+                        const_cast<std::uint8_t*>(tile_weights(tile)),
+                        const_cast<std::uint8_t*>(tile_scales(tile))};
+  switch (format_) {
+    case Format::kF32:
+      return place_float_tile<std::uint32_t>(place);
+    case Format::kF16:
+    case Format::kBF16:
+      return place_float_tile<std::uint16_t>(place);
+    case Format::kQ8_0:
+      return place_tile<BlockQ8_0, 32>(layout, place);
+    case Format::kQ4_0:
+      return place_tile<BlockQ4_0, 32>(layout, place);
+    case Format::kQ4_1:
+      return place_tile<BlockQ4_1, 32>(layout, place);
+    case Format::kQ5_0:
+      return place_tile<BlockQ5_0, 32>(layout, place);
+    case Format::kQ4_K:
+      return place_tile<BlockQ4_K, 256>(layout, place);
+    case Format::kQ6_K:
+      return place_tile<BlockQ6_K, 256>(layout, place);
   }
 }
 
@@ -173,7 +242,6 @@ void PackedMatrix::unpack_row(std::uint32_t row, std::span<float> out) const {
   const PackedLayout layout = packed_layout(format_);
   const std::uint32_t r = row % kTileRows;
   const std::uint8_t* weights = tile_weights(row / kTileRows);
-  const std::uint8_t* scales = tile_scales(row / kTileRows);
   if (is_float(format_)) {
     for (std::size_t col = 0; col < n_cols_; ++col) {
       dequantize_row(format_,
@@ -183,40 +251,53 @@ void PackedMatrix::unpack_row(std::uint32_t row, std::span<float> out) const {
     }
     return;
   }
-  for (std::uint32_t col = 0; col < n_cols_; ++col) {
-    const std::uint8_t* block = weights + std::size_t{col / kBlockCols} * layout.quant_bytes;
-    const std::uint8_t* record = scales + std::size_t{col / layout.scale_cols} * layout.scale_bytes;
-    const std::uint32_t i = col % kBlockCols;
-    const std::uint32_t sub = col % layout.scale_cols;
-    const float scale = f16_to_f32(get_f16(record, r));
-    switch (format_) {
-      case Format::kQ8_0:
-        out[col] = scale * static_cast<float>(get_eight(block, r, i) - 128);
-        break;
-      case Format::kQ4_0:
-        out[col] = scale * static_cast<float>(get_four(block, r, i) - 8);
-        break;
-      case Format::kQ4_1:
-        out[col] = scale * static_cast<float>(get_four(block, r, i)) +
-                   f16_to_f32(get_f16(record, kTileRows + r));
-        break;
-      case Format::kQ4_K: {
-        const std::size_t at = 64 + std::size_t{sub / 32} * 16 + r;
-        const float minimum_scale = f16_to_f32(get_f16(record, kTileRows + r));
-        out[col] = scale * record[at] * static_cast<float>(get_four(block, r, i)) -
-                   minimum_scale * record[at + 128];
-        break;
-      }
-      case Format::kQ6_K: {
-        const auto sub_scale =
-            static_cast<std::int8_t>(record[32 + std::size_t{sub / 16} * 16 + r]);
-        out[col] =
-            scale * static_cast<float>(sub_scale) * static_cast<float>(get_eight(block, r, i) - 32);
-        break;
-      }
-      default:
-        break;
+  for (std::uint32_t b = 0; b < n_blocks(); ++b) {
+    const std::uint32_t sub = b * kBlockCols % layout.scale_cols / kBlockCols;
+    unpack_block(weights + std::size_t{b} * layout.quant_bytes,
+                 tile_scales(row / kTileRows) +
+                     std::size_t{b * kBlockCols / layout.scale_cols} * layout.scale_bytes,
+                 r, sub, out.data() + std::size_t{b} * kBlockCols);
+  }
+}
+
+// One row's 32 weights; sub: which block of 32 of the record of scales it is.
+void PackedMatrix::unpack_block(const std::uint8_t* quants, const std::uint8_t* record,
+                                std::uint32_t row, std::uint32_t sub, float* out) const {
+  std::uint8_t weights[kBlockCols];
+  read_quants(format_, quants, row, weights);
+  const auto f16 = [&](std::size_t index) {
+    std::uint16_t value = 0;
+    std::memcpy(&value, record + 2 * (index * kTileRows + row), 2);
+    return f16_to_f32(value);
+  };
+  const auto byte = [&](std::size_t offset, std::size_t index) {
+    return record[offset + index * kTileRows + row];
+  };
+  constexpr float kNothing = -0.0F;  // added to -0 it leaves -0, as +0 would not
+  const auto each = [&](float scale, int zero, float minimum) {
+    for (std::uint32_t i = 0; i < kBlockCols; ++i) {
+      out[i] = scale * static_cast<float>(weights[i] - zero) + minimum;
     }
+  };
+  switch (format_) {
+    case Format::kQ8_0:
+      return each(f16(0), 128, kNothing);
+    case Format::kQ4_0:
+      return each(f16(0), 8, kNothing);
+    case Format::kQ4_1:
+      return each(f16(0), 0, f16(1));
+    case Format::kQ5_0:
+      return each(f16(0), 16, kNothing);
+    case Format::kQ4_K:
+      return each(f16(0) * byte(64, sub), 0, -(f16(1) * byte(192, sub)));
+    case Format::kQ6_K:
+      for (std::uint32_t i = 0; i < kBlockCols; ++i) {
+        const auto scale = static_cast<std::int8_t>(byte(32, std::size_t{2} * sub + i / 16));
+        out[i] = f16(0) * static_cast<float>(scale) * static_cast<float>(weights[i] - 32);
+      }
+      return;
+    default:
+      return;
   }
 }
 

@@ -25,11 +25,14 @@ struct PackedLayout {
   std::uint32_t float_bytes;  // of one weight in float formats, else 0
 };
 
-// Quants, for a block of 32 inputs of 16 rows:
-//   four-bit: 4 vectors; vector j has inputs 4j.. in its low and 16 + 4j.. in its high nibbles.
-//   eight-bit (Q8_0: value + 128; Q6_K: value): 8 vectors, vector j has inputs 4j to 4j + 3.
-//   Byte 4r + i of a vector is row r, input i.
-// Scales: Q8_0, Q4_0: f16[16]. Q4_1: f16 scale[16], f16 minimum[16].
+// Quants, for a block of 32 inputs of 16 rows, as vectors of 64 bytes; byte 4r + i of vector j is
+// row r, input 4j + i:
+//   eight-bit (Q8_0: value + 128): vectors 0 to 7.
+//   others: 4 vectors of nibbles; vector j has the low four bits of vector j in its low and those
+//   of vector j + 4 in its high nibbles. Then the bits above:
+//   Q5_0: one vector of which bit j is the fifth bit of vector j.
+//   Q6_K: two, of which bits 2j and 2j + 1 are the top bits of vector j, and of vector j + 4.
+// Scales: Q8_0, Q5_0, Q4_0: f16[16]. Q4_1: f16 scale[16], f16 minimum[16].
 //   Q4_K: f16 scale[16], f16 minimum_scale[16], u8 scales[8][16], u8 minimums[8][16].
 //   Q6_K: f16 scale[16], i8 scales[16][16].
 // Floats: [input][16] as stored.
@@ -46,10 +49,12 @@ constexpr PackedLayout packed_layout(Format format) {
       return {256, 32, kBlockCols, 0};
     case Format::kQ4_1:
       return {256, 64, kBlockCols, 0};
+    case Format::kQ5_0:
+      return {320, 32, kBlockCols, 0};
     case Format::kQ4_K:
       return {256, 320, kSuperBlockCols, 0};
     case Format::kQ6_K:
-      return {512, 288, kSuperBlockCols, 0};
+      return {384, 288, kSuperBlockCols, 0};
   }
   return {};
 }
@@ -86,6 +91,8 @@ class PackedMatrix {
 
  private:
   void pack_tile(std::span<const std::byte> bytes, std::uint32_t tile);
+  void unpack_block(const std::uint8_t* quants, const std::uint8_t* record, std::uint32_t row,
+                    std::uint32_t sub, float* out) const;
 
   Format format_ = Format::kF32;
   std::uint32_t n_rows_ = 0;

@@ -1,5 +1,6 @@
 // Matrix products, written once over the vector type V. One lane is one output; a tile's weights
-// are unpacked once for up to V::kMaxRows rows of activations. Include only through kernels_*.cpp.
+// are unpacked once for up to V::kFloatRows rows of activations. Include only through
+// kernels_*.cpp.
 #pragma once
 
 #include <cstddef>
@@ -9,148 +10,163 @@
 
 namespace jarip {
 
-// The eight vectors of a packed block of 32 inputs, as unsigned bytes.
-template <class V>
-struct UnpackedBlock {
-  typename V::Bytes weights[8];
-};
-
-template <class V>
-[[gnu::always_inline]] inline UnpackedBlock<V> unpack_four_bit(const std::uint8_t* block) {
-  UnpackedBlock<V> out;
-  for (int j = 0; j < 4; ++j) {
-    const typename V::Bytes pairs = V::load_bytes(block + j * 64);
-    out.weights[j] = V::low_nibbles(pairs);
-    out.weights[j + 4] = V::high_nibbles(pairs);
-  }
-  return out;
-}
-
-template <class V>
-[[gnu::always_inline]] inline UnpackedBlock<V> unpack_eight_bit(const std::uint8_t* block) {
-  UnpackedBlock<V> out;
-  for (int j = 0; j < 8; ++j) out.weights[j] = V::load_bytes(block + j * 64);
-  return out;
-}
-
-template <class V>
-[[gnu::always_inline]] inline typename V::I32 dot_block(typename V::I32 sum,
-                                                        const UnpackedBlock<V>& block,
-                                                        const std::int8_t* values) {
-  for (int j = 0; j < 8; ++j) sum = V::dot_small(sum, block.weights[j], values + 4 * j);
-  return sum;
-}
-
 // Always inlined: a copy of its own would be shared between instruction sets.
 [[gnu::always_inline]] inline const std::uint16_t* as_f16(const std::uint8_t* scales) {
   return reinterpret_cast<const std::uint16_t*>(scales);
 }
 
-// One struct a format: load() unpacks block b of a tile, accumulate() adds its part of one row's
-// outputs. Scales are f32 products rounded once, then one fma joins the sum.
-template <class V>
-struct WeightsQ4_0 : UnpackedBlock<V> {
+// One struct a quantized format, of what the kernel asks of it:
+//   kQuantBytes, kParts: of a block; parts are summed apart, each with a scale of its own.
+//   vector<j>(block): vector j of a block's weights, as unsigned bytes.
+//   load(scales, b): the scales of block b of a tile.
+//   start(part, x): the integer sum to begin with; dot() adds four inputs.
+//   fold(sum, part, x, acc): adds the block's part to the outputs. Scales are f32 products rounded
+//   once, then one fma joins the sum.
+
+// Vector j of a block whose low four bits lie in nibbles.
+template <class V, int j>
+[[gnu::always_inline]] inline typename V::Bytes nibble_vector(const std::uint8_t* block) {
+  const auto pairs = V::load_bytes(block + j % 4 * 64);
+  return j < 4 ? V::low_nibbles(pairs) : V::high_nibbles(pairs);
+}
+
+// Formats whose weights are q - zero for q below 64, with one f16 scale a block.
+template <class V, int kZeroShift>
+struct OneScale {
+  static constexpr int kParts = 1;
   typename V::F32 scale;
 
-  [[gnu::always_inline]] static WeightsQ4_0 load(const std::uint8_t* weights,
-                                                 const std::uint8_t* scales, std::uint32_t b) {
-    return {unpack_four_bit<V>(weights + std::size_t{b} * 256),
-            V::load_f16(as_f16(scales + std::size_t{b} * 32))};
+  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& x) {
+    return V::shifted_set1_i32(x.neg_sum, kZeroShift);
   }
-  [[gnu::always_inline]] typename V::F32 accumulate(const std::int8_t* values,
-                                                    const ActivationBlock& x,
-                                                    typename V::F32 acc) const {
-    const auto start = V::set1_i32(8 * (x.neg_sum_low + x.neg_sum_high));
-    const auto sum = dot_block<V>(start, *this, values);
+  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
+                                                    const std::int8_t* values) {
+    return V::dot_small(sum, weights, values);
+  }
+  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int /*part*/,
+                                              const ActivationBlock& x, typename V::F32 acc) const {
     return V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
   }
 };
 
 template <class V>
-struct WeightsQ4_1 : UnpackedBlock<V> {
-  typename V::F32 scale;
-  typename V::F32 minimum;
+struct WeightsQ4_0 : OneScale<V, 3> {
+  static constexpr std::size_t kQuantBytes = 256;
 
-  [[gnu::always_inline]] static WeightsQ4_1 load(const std::uint8_t* weights,
-                                                 const std::uint8_t* scales, std::uint32_t b) {
-    const std::uint16_t* record = as_f16(scales + std::size_t{b} * 64);
-    return {unpack_four_bit<V>(weights + std::size_t{b} * 256), V::load_f16(record),
-            V::load_f16(record + 16)};
+  template <int j>
+  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
+    return nibble_vector<V, j>(block);
   }
-  [[gnu::always_inline]] typename V::F32 accumulate(const std::int8_t* values,
-                                                    const ActivationBlock& x,
-                                                    typename V::F32 acc) const {
-    const auto sum = dot_block<V>(V::set1_i32(0), *this, values);
+  [[gnu::always_inline]] static WeightsQ4_0 load(const std::uint8_t* scales, std::uint32_t b) {
+    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
+  }
+};
+
+template <class V>
+struct WeightsQ5_0 : OneScale<V, 4> {
+  static constexpr std::size_t kQuantBytes = 320;
+
+  template <int j>
+  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
+    return V::template join_bits<j, 1, 4>(nibble_vector<V, j>(block), V::load_bytes(block + 256));
+  }
+  [[gnu::always_inline]] static WeightsQ5_0 load(const std::uint8_t* scales, std::uint32_t b) {
+    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
+  }
+};
+
+template <class V>
+struct WeightsQ8_0 : OneScale<V, 7> {
+  static constexpr std::size_t kQuantBytes = 512;
+
+  template <int j>
+  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
+    return V::load_bytes(block + j * 64);
+  }
+  [[gnu::always_inline]] static WeightsQ8_0 load(const std::uint8_t* scales, std::uint32_t b) {
+    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
+  }
+  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& x) {
+    return V::start_biased(x.neg_sum);
+  }
+  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
+                                                    const std::int8_t* values) {
+    return V::dot_biased(sum, weights, values);
+  }
+};
+
+// Formats with minimums: one fma for the scaled sum, one for the minimum.
+template <class V>
+struct ScaleAndMinimum {
+  static constexpr std::size_t kQuantBytes = 256;
+  static constexpr int kParts = 1;
+  typename V::F32 scale;
+  typename V::F32 minimum;  // as it is added
+
+  template <int j>
+  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
+    return nibble_vector<V, j>(block);
+  }
+  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& /*x*/) {
+    return V::set1_i32(0);
+  }
+  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
+                                                    const std::int8_t* values) {
+    return V::dot_small(sum, weights, values);
+  }
+  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int /*part*/,
+                                              const ActivationBlock& x, typename V::F32 acc) const {
     acc = V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
     return V::fma(minimum, V::set1(x.scaled_sum), acc);
   }
 };
 
 template <class V>
-struct WeightsQ4_K : UnpackedBlock<V> {
-  typename V::F32 scale;
-  typename V::F32 neg_minimum;
+struct WeightsQ4_1 : ScaleAndMinimum<V> {
+  [[gnu::always_inline]] static WeightsQ4_1 load(const std::uint8_t* scales, std::uint32_t b) {
+    const std::uint16_t* record = as_f16(scales + std::size_t{b} * 64);
+    return {V::load_f16(record), V::load_f16(record + 16)};
+  }
+};
 
-  [[gnu::always_inline]] static WeightsQ4_K load(const std::uint8_t* weights,
-                                                 const std::uint8_t* scales, std::uint32_t b) {
+template <class V>
+struct WeightsQ4_K : ScaleAndMinimum<V> {
+  [[gnu::always_inline]] static WeightsQ4_K load(const std::uint8_t* scales, std::uint32_t b) {
     const std::uint8_t* record = scales + std::size_t{b / 8} * 320;
     const std::size_t sub = std::size_t{b % 8} * 16;
     const auto minimum = V::mul(V::load_f16(as_f16(record + 32)), V::load_u8(record + 192 + sub));
-    return {unpack_four_bit<V>(weights + std::size_t{b} * 256),
-            V::mul(V::load_f16(as_f16(record)), V::load_u8(record + 64 + sub)),
+    return {V::mul(V::load_f16(as_f16(record)), V::load_u8(record + 64 + sub)),
             V::mul(minimum, V::set1(-1.0F))};
   }
-  [[gnu::always_inline]] typename V::F32 accumulate(const std::int8_t* values,
-                                                    const ActivationBlock& x,
-                                                    typename V::F32 acc) const {
-    const auto sum = dot_block<V>(V::set1_i32(0), *this, values);
-    acc = V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
-    return V::fma(neg_minimum, V::set1(x.scaled_sum), acc);
-  }
 };
 
 template <class V>
-struct WeightsQ8_0 : UnpackedBlock<V> {
-  typename V::F32 scale;
+struct WeightsQ6_K {
+  static constexpr std::size_t kQuantBytes = 384;
+  static constexpr int kParts = 2;
+  typename V::F32 scales[2];
 
-  [[gnu::always_inline]] static WeightsQ8_0 load(const std::uint8_t* weights,
-                                                 const std::uint8_t* scales, std::uint32_t b) {
-    return {unpack_eight_bit<V>(weights + std::size_t{b} * 512),
-            V::load_f16(as_f16(scales + std::size_t{b} * 32))};
+  template <int j>
+  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
+    return V::template join_bits<j % 4 * 2, 2, 4>(nibble_vector<V, j>(block),
+                                                  V::load_bytes(block + 256 + j / 4 * 64));
   }
-  [[gnu::always_inline]] typename V::F32 accumulate(const std::int8_t* values,
-                                                    const ActivationBlock& x,
-                                                    typename V::F32 acc) const {
-    auto sum = V::start_biased(x.neg_sum_low + x.neg_sum_high);
-    for (int j = 0; j < 8; ++j) sum = V::dot_biased(sum, this->weights[j], values + 4 * j);
-    return V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
-  }
-};
-
-template <class V>
-struct WeightsQ6_K : UnpackedBlock<V> {
-  typename V::F32 scale_low;
-  typename V::F32 scale_high;
-
-  [[gnu::always_inline]] static WeightsQ6_K load(const std::uint8_t* weights,
-                                                 const std::uint8_t* scales, std::uint32_t b) {
+  [[gnu::always_inline]] static WeightsQ6_K load(const std::uint8_t* scales, std::uint32_t b) {
     const std::uint8_t* record = scales + std::size_t{b / 8} * 288;
     const auto* sub = reinterpret_cast<const std::int8_t*>(record + 32) + std::size_t{b % 8} * 32;
     const auto scale = V::load_f16(as_f16(record));
-    return {unpack_eight_bit<V>(weights + std::size_t{b} * 512), V::mul(scale, V::load_i8(sub)),
-            V::mul(scale, V::load_i8(sub + 16))};
+    return {{V::mul(scale, V::load_i8(sub)), V::mul(scale, V::load_i8(sub + 16))}};
   }
-  [[gnu::always_inline]] typename V::F32 accumulate(const std::int8_t* values,
-                                                    const ActivationBlock& x,
-                                                    typename V::F32 acc) const {
-    auto low = V::set1_i32(32 * x.neg_sum_low);
-    auto high = V::set1_i32(32 * x.neg_sum_high);
-    for (int j = 0; j < 4; ++j) {
-      low = V::dot_small(low, this->weights[j], values + 4 * j);
-      high = V::dot_small(high, this->weights[j + 4], values + 16 + 4 * j);
-    }
-    acc = V::fma(V::to_f32(low), V::mul(scale_low, V::set1(x.scale)), acc);
-    return V::fma(V::to_f32(high), V::mul(scale_high, V::set1(x.scale)), acc);
+  [[gnu::always_inline]] static typename V::I32 start(int part, const ActivationBlock& x) {
+    return V::shifted_set1_i32(part == 0 ? x.neg_sum_low : x.neg_sum - x.neg_sum_low, 5);
+  }
+  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
+                                                    const std::int8_t* values) {
+    return V::dot_small(sum, weights, values);
+  }
+  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int part,
+                                              const ActivationBlock& x, typename V::F32 acc) const {
+    return V::fma(V::to_f32(sum), V::mul(scales[part], V::set1(x.scale)), acc);
   }
 };
 
@@ -175,28 +191,84 @@ struct MatmulOutput {
   Epilogue epilogue;
 };
 
-// One tile for kRows rows of activations.
-template <class V, class Weights, int kRows>
-void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
-                   std::uint32_t row, const MatmulOutput& to) {
-  const std::uint8_t* weights = matrix.tile_weights(tile);
-  const std::uint8_t* scales = matrix.tile_scales(tile);
-  const std::int8_t* values = in.row_values(row);
-  const ActivationBlock* blocks = in.row_blocks(row);
-  const std::size_t n_cols = matrix.n_cols();
-  const std::uint32_t n_blocks = matrix.n_blocks();
-  typename V::F32 acc[kRows];
-  for (int i = 0; i < kRows; ++i) acc[i] = V::set1(0.0F);
-  for (std::uint32_t b = 0; b < n_blocks; ++b) {
-    const Weights block = Weights::load(weights, scales, b);
+// What one block of kTiles tiles multiplies: where its rows of activations and its sums are.
+template <class V, int kTiles, int kRows>
+struct BlockSums {
+  typename V::I32 sums[kRows][kTiles];
+  const std::uint8_t* weights[kTiles];  // of the block
+  const std::int8_t* values;            // of the block, in the first row
+  std::size_t n_cols;
+
+  // Adds vector j: inputs 4j to 4j + 3.
+  template <class Weights, int j>
+  [[gnu::always_inline]] void add_vector() {
+    typename V::Bytes vectors[kTiles];
+    for (int t = 0; t < kTiles; ++t) vectors[t] = Weights::template vector<j>(weights[t]);
     for (int i = 0; i < kRows; ++i) {
-      acc[i] = block.accumulate(values + i * n_cols + b * kBlockCols,
-                                blocks[static_cast<std::size_t>(i) * n_blocks + b], acc[i]);
+      for (int t = 0; t < kTiles; ++t) {
+        sums[i][t] = Weights::dot(sums[i][t], vectors[t], values + i * n_cols + 4 * j);
+      }
     }
   }
+  // Vectors of a part: 0 to 7 in the order in which they share loads, or half of them.
+  template <class Weights, int kPart>
+  [[gnu::always_inline]] void add_part() {
+    if constexpr (Weights::kParts == 1) {
+      add_vector<Weights, 0>(), add_vector<Weights, 4>();
+      add_vector<Weights, 1>(), add_vector<Weights, 5>();
+      add_vector<Weights, 2>(), add_vector<Weights, 6>();
+      add_vector<Weights, 3>(), add_vector<Weights, 7>();
+    } else {
+      add_vector<Weights, 4 * kPart>(), add_vector<Weights, 4 * kPart + 1>();
+      add_vector<Weights, 4 * kPart + 2>(), add_vector<Weights, 4 * kPart + 3>();
+    }
+  }
+};
+
+// kTiles tiles for kRows rows of activations: what is unpacked serves all rows, what is broadcast
+// all tiles.
+template <class V, class Weights, int kTiles, int kRows>
+void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
+                   std::uint32_t row, const MatmulOutput& to) {
+  const ActivationBlock* blocks = in.row_blocks(row);
+  const std::uint32_t n_blocks = matrix.n_blocks();
+  BlockSums<V, kTiles, kRows> block;
+  block.values = in.row_values(row);
+  block.n_cols = matrix.n_cols();
+  for (int t = 0; t < kTiles; ++t) block.weights[t] = matrix.tile_weights(tile + t);
+  typename V::F32 acc[kRows][kTiles];
+  for (auto& tiles : acc) {
+    for (auto& lanes : tiles) lanes = V::set1(0.0F);
+  }
+  const auto add_part = [&]<int kPart>(const Weights(&weights)[kTiles],
+                                       std::uint32_t b) __attribute__((always_inline)) {
+    for (int i = 0; i < kRows; ++i) {
+      const ActivationBlock& x = blocks[static_cast<std::size_t>(i) * n_blocks + b];
+      const auto start = Weights::start(kPart, x);
+      for (int t = 0; t < kTiles; ++t) block.sums[i][t] = start;
+    }
+    block.template add_part<Weights, kPart>();
+    for (int i = 0; i < kRows; ++i) {
+      const ActivationBlock& x = blocks[static_cast<std::size_t>(i) * n_blocks + b];
+      for (int t = 0; t < kTiles; ++t) {
+        acc[i][t] = weights[t].fold(block.sums[i][t], kPart, x, acc[i][t]);
+      }
+    }
+  };
+  for (std::uint32_t b = 0; b < n_blocks; ++b) {
+    Weights weights[kTiles];
+    for (int t = 0; t < kTiles; ++t) weights[t] = Weights::load(matrix.tile_scales(tile + t), b);
+    add_part.template operator()<0>(weights, b);
+    if constexpr (Weights::kParts == 2) add_part.template operator()<1>(weights, b);
+    for (int t = 0; t < kTiles; ++t) block.weights[t] += Weights::kQuantBytes;
+    block.values += kBlockCols;
+  }
   for (int i = 0; i < kRows; ++i) {
-    put_outputs<V>(acc[i], to.out + (row + i) * to.stride + tile * kTileRows,
-                   matrix.n_rows() - tile * kTileRows, to.epilogue);
+    for (int t = 0; t < kTiles; ++t) {
+      const std::uint32_t first = (tile + t) * kTileRows;
+      put_outputs<V>(acc[i][t], to.out + (row + i) * to.stride + first, matrix.n_rows() - first,
+                     to.epilogue);
+    }
   }
 }
 
@@ -237,18 +309,36 @@ void multiply_float_rows(const PackedMatrix& matrix, std::uint32_t tile, const f
   }
 }
 
+// All rows of kTiles tiles.
+template <class V, class Weights, int kTiles>
+void multiply_tiles(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
+                    const MatmulRange& range, const MatmulOutput& to) {
+  std::uint32_t row = range.row_begin;
+  for (; row + V::kRows <= range.row_end; row += V::kRows) {
+    multiply_rows<V, Weights, kTiles, V::kRows>(matrix, tile, in, row, to);
+  }
+  if constexpr (V::kRows > 4) {
+    for (; row + 4 <= range.row_end; row += 4) {
+      multiply_rows<V, Weights, kTiles, 4>(matrix, tile, in, row, to);
+    }
+  }
+  for (; row + 2 <= range.row_end; row += 2) {
+    multiply_rows<V, Weights, kTiles, 2>(matrix, tile, in, row, to);
+  }
+  if (row < range.row_end) multiply_rows<V, Weights, kTiles, 1>(matrix, tile, in, row, to);
+}
+
 template <class V, class Weights>
 void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
                         const MatmulRange& range, const MatmulOutput& to) {
-  for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
-    std::uint32_t row = range.row_begin;
-    for (; row + V::kMaxRows <= range.row_end; row += V::kMaxRows) {
-      multiply_rows<V, Weights, V::kMaxRows>(matrix, tile, in, row, to);
+  std::uint32_t tile = range.tile_begin;
+  for (; tile + V::kTiles <= range.tile_end; tile += V::kTiles) {
+    multiply_tiles<V, Weights, V::kTiles>(matrix, tile, in, range, to);
+  }
+  if constexpr (V::kTiles > 1) {
+    for (; tile < range.tile_end; ++tile) {
+      multiply_tiles<V, Weights, 1>(matrix, tile, in, range, to);
     }
-    for (; row + 2 <= range.row_end; row += 2) {
-      multiply_rows<V, Weights, 2>(matrix, tile, in, row, to);
-    }
-    if (row < range.row_end) multiply_rows<V, Weights, 1>(matrix, tile, in, row, to);
   }
 }
 
@@ -256,9 +346,9 @@ template <class V, Format kFormat>
 void multiply_float(const PackedMatrix& matrix, const float* in, const MatmulRange& range,
                     const MatmulOutput& to) {
   std::uint32_t row = range.row_begin;
-  for (; row + V::kMaxRows <= range.row_end; row += V::kMaxRows) {
+  for (; row + V::kFloatRows <= range.row_end; row += V::kFloatRows) {
     for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
-      multiply_float_rows<V, kFormat, V::kMaxRows, 1>(matrix, tile, in, row, to);
+      multiply_float_rows<V, kFormat, V::kFloatRows, 1>(matrix, tile, in, row, to);
     }
   }
   for (; row < range.row_end; ++row) {
@@ -289,6 +379,8 @@ void matmul(const PackedMatrix& weights, const MatmulInput& in, const MatmulRang
       return multiply_quantized<V, WeightsQ4_0<V>>(weights, *in.quantized, range, to);
     case Format::kQ4_1:
       return multiply_quantized<V, WeightsQ4_1<V>>(weights, *in.quantized, range, to);
+    case Format::kQ5_0:
+      return multiply_quantized<V, WeightsQ5_0<V>>(weights, *in.quantized, range, to);
     case Format::kQ4_K:
       return multiply_quantized<V, WeightsQ4_K<V>>(weights, *in.quantized, range, to);
     case Format::kQ6_K:

@@ -47,7 +47,8 @@ void quantize_row(const float* x, std::uint32_t n_cols, std::int8_t* values,
     // Whole numbers this small add exactly in f32, in any order.
     const auto sum_low = static_cast<std::int32_t>(V::reduce_add(V::to_f32(q_low)));
     const auto sum_high = static_cast<std::int32_t>(V::reduce_add(V::to_f32(q_high)));
-    blocks[b] = {scale, scale * static_cast<float>(sum_low + sum_high), -sum_low, -sum_high};
+    const std::int32_t sum = sum_low + sum_high;
+    blocks[b] = {scale, scale * static_cast<float>(sum), -sum, -sum_low};
   }
 }
 

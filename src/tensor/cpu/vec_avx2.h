@@ -14,7 +14,9 @@ namespace jarip {
 // the linker would give one target's code to all.
 template <class Target>
 struct Avx2Lanes {
-  static constexpr int kMaxRows = 4;
+  static constexpr int kTiles = 1;
+  static constexpr int kRows = 4;
+  static constexpr int kFloatRows = 4;
 
   struct F32 {
     __m256 lo, hi;
@@ -97,6 +99,7 @@ struct Avx2Lanes {
   }
 
   static I32 set1_i32(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  static I32 shifted_set1_i32(std::int32_t x, int shift) { return set1_i32(x * (1 << shift)); }
   static F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
   // cvtps rounds by MXCSR, which is to nearest even unless a program changes it; ours never does.
   static I32 round(F32 a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
@@ -126,6 +129,18 @@ struct Avx2Lanes {
     const __m256i mask = _mm256_set1_epi8(15);
     return {_mm256_and_si256(_mm256_srli_epi16(a.lo, 4), mask),
             _mm256_and_si256(_mm256_srli_epi16(a.hi, 4), mask)};
+  }
+  template <int kFrom, int kCount, int kTo>
+  static __m256i moved_bits(__m256i plane) {
+    const __m256i mask = _mm256_set1_epi8(((1 << kCount) - 1) << kTo);
+    const __m256i moved = kTo >= kFrom ? _mm256_slli_epi16(plane, kTo >= kFrom ? kTo - kFrom : 0)
+                                       : _mm256_srli_epi16(plane, kTo < kFrom ? kFrom - kTo : 0);
+    return _mm256_and_si256(moved, mask);
+  }
+  template <int kFrom, int kCount, int kTo>
+  static Bytes join_bits(Bytes a, Bytes plane) {
+    return {_mm256_or_si256(a.lo, moved_bits<kFrom, kCount, kTo>(plane.lo)),
+            _mm256_or_si256(a.hi, moved_bits<kFrom, kCount, kTo>(plane.hi))};
   }
 
   static __m256i broadcast_four(const std::int8_t* values) {

@@ -12,7 +12,9 @@ namespace jarip {
 
 struct VecAvx512 {
   static constexpr const char* kName = "avx512";
-  static constexpr int kMaxRows = 8;
+  static constexpr int kTiles = 2;
+  static constexpr int kRows = 6;
+  static constexpr int kFloatRows = 8;
 
   using F32 = __m512;
   using I32 = __m512i;
@@ -69,6 +71,9 @@ struct VecAvx512 {
   }
 
   static I32 set1_i32(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static I32 shifted_set1_i32(std::int32_t x, int shift) {
+    return _mm512_slli_epi32(_mm512_set1_epi32(x), static_cast<unsigned>(shift));
+  }
   static F32 to_f32(I32 a) { return _mm512_cvtepi32_ps(a); }
   static I32 round(F32 a) {
     return _mm512_cvt_roundps_epi32(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -84,6 +89,13 @@ struct VecAvx512 {
   static Bytes low_nibbles(Bytes a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
   static Bytes high_nibbles(Bytes a) {
     return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
+  }
+  template <int kFrom, int kCount, int kTo>
+  static Bytes join_bits(Bytes a, Bytes plane) {
+    const __m512i mask = _mm512_set1_epi8(((1 << kCount) - 1) << kTo);
+    const __m512i moved = kTo >= kFrom ? _mm512_slli_epi16(plane, kTo >= kFrom ? kTo - kFrom : 0)
+                                       : _mm512_srli_epi16(plane, kTo < kFrom ? kFrom - kTo : 0);
+    return _mm512_ternarylogic_epi32(a, moved, mask, 0xF8);  // a | (moved & mask)
   }
 
   static I32 dot_small(I32 acc, Bytes weights, const std::int8_t* values) {

@@ -13,8 +13,11 @@ namespace jarip {
 
 struct VecScalar {
   static constexpr const char* kName = "scalar";
-  // Rows of activations that one pass over a tile's weights serves.
-  static constexpr int kMaxRows = 4;
+  // The tiles and rows of activations whose products are computed together, for quantized and
+  // for float formats.
+  static constexpr int kTiles = 1;
+  static constexpr int kRows = 4;
+  static constexpr int kFloatRows = 4;
 
   struct F32 {
     float lane[16];
@@ -110,6 +113,8 @@ struct VecScalar {
     for (auto& lane : out.lane) lane = x;
     return out;
   }
+  // x * 2^shift
+  static I32 shifted_set1_i32(std::int32_t x, int shift) { return set1_i32(x * (1 << shift)); }
   static F32 to_f32(I32 a) {
     return each([&](int i) { return static_cast<float>(a.lane[i]); });
   }
@@ -142,6 +147,15 @@ struct VecScalar {
   }
   static Bytes high_nibbles(Bytes a) {
     for (auto& byte : a.byte) byte >>= 4U;
+    return a;
+  }
+  // Bits kFrom to kFrom + kCount - 1 of each byte of plane, moved to bit kTo and joined to a's, of
+  // which those bits are 0.
+  template <int kFrom, int kCount, int kTo>
+  static Bytes join_bits(Bytes a, Bytes plane) {
+    for (int i = 0; i < 64; ++i) {
+      a.byte[i] |= static_cast<std::uint8_t>((plane.byte[i] >> kFrom & ((1 << kCount) - 1)) << kTo);
+    }
     return a;
   }
 
