@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -68,11 +69,18 @@ std::uint64_t one_context_bytes(const FakeModel& model) {
 
 // Holds the engine's thread at the beginning of its steps until released.
 struct Gate {
-  std::binary_semaphore reached{0};
+  std::counting_semaphore<> reached{0};
   std::counting_semaphore<> released{0};
+  std::atomic<bool> opened{false};
   void hold() {
+    if (opened) return;
     reached.release();
     released.acquire();
+  }
+  // Holds no step any more, however many follow.
+  void open() {
+    opened = true;
+    released.release();
   }
 };
 
@@ -314,7 +322,7 @@ TEST(Engine, AFullQueueRefusesAndHasRoomAgainAfterAnEnd) {
   const auto refused = engine->submit(make_request({1}, 1), logs[3].sink());
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
-  gate.released.release(100);
+  gate.open();
   logs[0].wait();
   EXPECT_TRUE(engine->submit(make_request({1}, 1), logs[3].sink()).has_value());
   for (EventLog& log : logs) EXPECT_EQ(log.wait().reason, FinishReason::kLength);
@@ -338,7 +346,7 @@ TEST(Engine, CancelTakesEffectBeforeTheNextStep) {
   engine->cancel(*id);
   engine->cancel(*queued_id);
   engine->cancel(12345);
-  gate.released.release(100);
+  gate.open();
   EXPECT_EQ(log.wait().reason, FinishReason::kCancelled);
   EXPECT_EQ(log.tokens().size(), 4U);
   EXPECT_EQ(queued.wait().reason, FinishReason::kCancelled);
@@ -396,8 +404,7 @@ TEST(Engine, StoppingCancelsWhatRunsAndWaitsAndEmitsEveryEnd) {
     gate.reached.acquire();
     gate.released.release(3);  // some steps are computed, then the engine stops amid one
     for (int step = 0; step < 3; ++step) gate.reached.acquire();
-    std::thread release([&] { gate.released.release(100); });
-    release.join();
+    gate.open();
   }
   for (EventLog& log : logs) {
     ASSERT_TRUE(log.ended());
