@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 
 namespace jarip {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "cli/open_library.h"
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 
 namespace jarip {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 #include "tests/support/tiny_vocabulary.h"
 
 namespace jarip {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <random>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 
 namespace jarip {
 namespace {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "model/gguf.h"
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 
 namespace jarip {
 namespace {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "model/gguf_writer.h"
 #include "tensor/dequantize.h"
 #include "tensor/half.h"
 #include "tensor/kernels.h"
-#include "tests/support/gguf_writer.h"
 
 namespace jarip {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/gguf_writer.h"
 #include "model/vocabulary.h"
-#include "tests/support/gguf_writer.h"
 #include "tests/support/tiny_vocabulary.h"
 
 namespace jarip {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/support/gguf_writer.h"
+#include "model/gguf_writer.h"
 #include "tests/support/tiny_vocabulary.h"
 
 namespace jarip {
@@ -33,7 +33,7 @@ struct TinyModelFile {
     const std::uint32_t n_tokens = add_vocabulary(writer);
     if (!chat_template.empty()) writer.add_string("tokenizer.chat_template", chat_template);
     add_weights(writer, n_tokens + n_spare_rows);
-    return writer.write_to(path);
+    return writer.write_to(path).has_value();
   }
 
  private:
