@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <limits>
 #include <utility>
 
 #include "cli/version.h"
@@ -191,6 +192,58 @@ Command declare_bench(BenchOptions& options) {
   return command;
 }
 
+Command declare_synth(SynthOptions& options) {
+  Command command{
+      .name = "synth",
+      .summary = {"Write a model file with made-up weights, to measure speed with.",
+                  "속도를 재는 데 쓸, 가중치를 지어낸 모델 파일을 만든다."},
+      .more = {"Other programs that read GGUF can load the file too. What it says is nonsense.\n"
+               "\n"
+               "  jarip synth --shape llama-1b --format q4_k_m\n"
+               "  jarip bench llama-1b-q4_k_m.gguf",
+               "GGUF를 읽는 다른 프로그램에서도 쓸 수 있다. 답은 뜻 없는 글이다.\n"
+               "\n"
+               "  jarip synth --shape llama-1b --format q4_k_m\n"
+               "  jarip bench llama-1b-q4_k_m.gguf"},
+      .run = [&options] { return run_synth(options); }};
+  std::vector<std::pair<std::string_view, const SynthShape*>> shapes;
+  for (const SynthShape& shape : synth_shapes()) shapes.emplace_back(shape.name, &shape);
+  std::vector<std::pair<std::string_view, SynthFormat>> formats;
+  for (const SynthFormatRow& row : synth_formats()) formats.emplace_back(row.name, row.format);
+  options.shape = shapes.front().second;
+  OptionSet& set = command.options;
+  set.add_choice<const SynthShape*>({.name = "shape",
+                                     .value_name = "NAME",
+                                     .help = {"The model's size", "모델의 크기"},
+                                     .reach = Reach::kFlag},
+                                    options.shape, std::move(shapes));
+  set.add_choice<SynthFormat>({.name = "format",
+                               .value_name = "WORD",
+                               .help = {"How its weights are stored", "가중치를 저장할 형식"},
+                               .reach = Reach::kFlag},
+                              options.format, std::move(formats));
+  set.add_number<std::uint64_t>(
+      {.name = "seed",
+       .value_name = "N",
+       .help = {"Number that the weights are drawn from; the same number gives the same file",
+                "가중치를 뽑는 수. 같은 수는 같은 파일을 만든다"},
+       .reach = Reach::kFlag},
+      options.seed, {0, std::numeric_limits<std::uint64_t>::max()});
+  set.add_text({.name = "output",
+                .letter = 'o',
+                .value_name = "FILE",
+                .help = {"Where to write; without it, SHAPE-FORMAT.gguf in this folder",
+                         "쓸 파일. 없으면 이 폴더의 크기-형식.gguf"},
+                .reach = Reach::kFlag},
+               options.output);
+  set.add_switch({.name = "force",
+                  .help = {"Replace a file of that name", "같은 이름의 파일이 있으면 바꾼다"},
+                  .reach = Reach::kFlag},
+                 options.force);
+  declare_threads(set, options.threads);
+  return command;
+}
+
 Command declare_version() {
   return {.name = "version", .summary = {"Print the version.", "버전을 보여 준다."}, .run = [] {
             return run_version();
@@ -233,6 +286,7 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_inspect(options.inspect));
   commands.push_back(declare_tokenize(options.tokenize));
   commands.push_back(declare_bench(options.bench));
+  commands.push_back(declare_synth(options.synth));
   commands.push_back(declare_version());
   return commands;
 }

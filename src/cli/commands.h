@@ -14,6 +14,7 @@
 #include "cli/models.h"
 #include "cli/run.h"
 #include "cli/serve.h"
+#include "cli/synth.h"
 #include "cli/tokenize.h"
 
 namespace jarip {
@@ -34,6 +35,7 @@ struct CommandOptions {
   ModelsOptions models;
   RunOptions run;
   ServeOptions serve;
+  SynthOptions synth;
   TokenizeOptions tokenize;
 };
 

@@ -11,13 +11,17 @@
 
 namespace jarip {
 
-void declare_compute_settings(OptionSet& set, ModelSettings& settings) {
+void declare_threads(OptionSet& set, unsigned& threads) {
   set.add_number<unsigned>({.name = "threads",
                             .letter = 't',
                             .value_name = "N",
                             .help = {"Cores to compute on; 0 means those this process may use",
                                      "계산에 쓸 코어 수. 0이면 이 프로세스가 쓸 수 있는 만큼"}},
-                           settings.threads, {0, ThreadPool::kMaxThreads});
+                           threads, {0, ThreadPool::kMaxThreads});
+}
+
+void declare_compute_settings(OptionSet& set, ModelSettings& settings) {
+  declare_threads(set, settings.threads);
   set.add_choice<ComputePath>(
       {.name = "path",
        .value_name = "WORD",

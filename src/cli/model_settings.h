@@ -27,6 +27,7 @@ struct ModelSettings {
   std::uint32_t max_waiting = 256;  // and waiting beyond that
 };
 
+void declare_threads(OptionSet& set, unsigned& threads);
 void declare_compute_settings(OptionSet& set, ModelSettings& settings);  // threads, path, cpu
 void declare_model_settings(OptionSet& set, ModelSettings& settings);    // those and the context's
 

@@ -26,6 +26,15 @@ constexpr std::array<std::uint16_t, kAlphabetEnd> kByteOfCharacter = [] {
   return bytes;
 }();
 
+constexpr std::array<std::uint16_t, 256> kCharacterOfByte = [] {
+  std::array<std::uint16_t, 256> characters{};
+  for (std::uint16_t character = 0; character < kAlphabetEnd; ++character) {
+    const std::uint16_t byte = kByteOfCharacter[character];
+    if (byte != kNotOfAlphabet) characters[byte] = character;
+  }
+  return characters;
+}();
+
 }  // namespace
 
 bool append_alphabet_bytes(std::string& out, std::string_view text) {
@@ -41,6 +50,12 @@ bool append_alphabet_bytes(std::string& out, std::string_view text) {
     text.remove_prefix(unit.length);
   }
   return true;
+}
+
+void append_in_alphabet(std::string& out, std::string_view bytes) {
+  for (const char byte : bytes) {
+    append_utf8(out, kCharacterOfByte[static_cast<unsigned char>(byte)]);
+  }
 }
 
 }  // namespace jarip

@@ -11,4 +11,7 @@ namespace jarip {
 // of the alphabet.
 [[nodiscard]] bool append_alphabet_bytes(std::string& out, std::string_view text);
 
+// Appends how the alphabet writes the bytes.
+void append_in_alphabet(std::string& out, std::string_view bytes);
+
 }  // namespace jarip

@@ -18,6 +18,15 @@ TEST(ByteAlphabet, ReadsEveryByteAsPublished) {
   }
 }
 
+TEST(ByteAlphabet, WritesEveryByteAsPublished) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string bytes(1, static_cast<char>(byte));
+    std::string out = "x";
+    append_in_alphabet(out, bytes);
+    EXPECT_EQ(out, "x" + alphabet_text(bytes));
+  }
+}
+
 TEST(ByteAlphabet, KnowsTheWellKnownLetters) {
   std::string out;
   ASSERT_TRUE(append_alphabet_bytes(out, "ĠtheĊĉ"));

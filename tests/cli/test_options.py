@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "chat", "models", "import", "inspect", "tokenize", "bench", "version"]
+COMMANDS = ["run", "chat", "models", "import", "inspect", "tokenize", "bench", "synth",
+            "version"]
 
 
 def test_no_command_says_what_there_is(jarip):
@@ -66,6 +67,8 @@ def test_an_unknown_command_is_refused_with_the_nearest(jarip):
     (["run", "m", "--raw", "--system", "x", "p"], "--system needs the chat template"),
     (["bench", "m", "--reps", "0"], '--reps is "0", but must be a whole number from 1 to'),
     (["bench", "m", "-p", "0", "-n", "0"], "leave nothing to measure"),
+    (["synth", "--shape", "huge"], '--shape is "huge", but must be one of llama-tiny, llama-135m'),
+    (["synth", "--format", "q9"], '--format is "q9", but must be one of f32, f16, bf16, q8_0'),
     (["version", "--lang", "fr"], '--lang is "fr", but must be one of auto, en, ko'),
     (["version", "--log", "loud"], '--log is "loud", but must be one of debug'),
 ])

@@ -1,0 +1,40 @@
+#include "cli/synth.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/thread_pool.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+namespace jarip {
+
+Result<void> run_synth(const SynthOptions& options) {
+  const std::string_view format = synth_format_row(options.format).name;
+  const std::filesystem::path path = options.output.empty()
+                                         ? fmt::format("{}-{}.gguf", options.shape->name, format)
+                                         : options.output;
+  if (!options.force && std::filesystem::exists(path)) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("there is a file {} already; --force replaces it", path.native()),
+                "output");
+  }
+  const unsigned n_threads = options.threads == 0 ? ThreadPool::available_cores() : options.threads;
+  ThreadPool pool(std::min(n_threads, ThreadPool::kMaxThreads));
+  JARIP_TRY(const std::uint64_t n_bytes, [&] {
+    Progress progress(fmt::format("writing {}", path.native()));  // wiped before the answer
+    return write_synthetic_model(
+        {.shape = options.shape,
+         .format = options.format,
+         .seed = options.seed,
+         .path = path,
+         .existing = options.force ? Existing::kReplace : Existing::kRefuse,
+         .on_progress = [&](float fraction) { progress.update(fraction); }},
+        pool);
+  }());
+  return print(fmt::format("{} ({})\n", path.native(), format_bytes(n_bytes)));
+}
+
+}  // namespace jarip

@@ -1,0 +1,296 @@
+#include "model/synth.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "model/gguf_writer.h"
+#include "model/synth_vocabulary.h"
+#include "model/synth_weights.h"
+#include "tensor/dequantize.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint64_t kAlignment = 32;  // GGUF's own, where a file names none
+constexpr std::uint32_t kQuantizationVersion = 2;
+
+// The numbers of SmolLM2-135M and Llama-3.2-1B; the first's context is longer than the original's,
+// so that one file serves every length that is measured.
+constexpr std::array kShapes = {
+    SynthShape{.name = "llama-tiny",
+               .n_layers = 2,
+               .d_model = 256,
+               .n_heads = 4,
+               .n_kv_heads = 2,
+               .head_dim = 64,
+               .d_ff = 512,
+               .n_vocab = 512,
+               .n_ctx = 2048,
+               .rope_base = 10000,
+               .norm_eps = 1e-5F,
+               .pretokenizer = "smollm"},
+    SynthShape{.name = "llama-135m",
+               .n_layers = 30,
+               .d_model = 576,
+               .n_heads = 9,
+               .n_kv_heads = 3,
+               .head_dim = 64,
+               .d_ff = 1536,
+               .n_vocab = 49152,
+               .n_ctx = 32768,
+               .rope_base = 100000,
+               .norm_eps = 1e-5F,
+               .pretokenizer = "smollm"},
+    SynthShape{.name = "llama-1b",
+               .n_layers = 16,
+               .d_model = 2048,
+               .n_heads = 32,
+               .n_kv_heads = 8,
+               .head_dim = 64,
+               .d_ff = 8192,
+               .n_vocab = 128256,
+               .n_ctx = 131072,
+               .rope_base = 500000,
+               .norm_eps = 1e-5F,
+               .pretokenizer = "llama-bpe"},
+};
+
+// The output matrix of the four-bit types is kept at six bits.
+constexpr std::array kSynthFormats = {
+    SynthFormatRow{SynthFormat::kF32, "f32", 0, Format::kF32, Format::kF32, Format::kF32},
+    SynthFormatRow{SynthFormat::kF16, "f16", 1, Format::kF16, Format::kF16, Format::kF16},
+    SynthFormatRow{SynthFormat::kBF16, "bf16", 32, Format::kBF16, Format::kBF16, Format::kBF16},
+    SynthFormatRow{SynthFormat::kQ8_0, "q8_0", 7, Format::kQ8_0, Format::kQ8_0, Format::kQ8_0},
+    SynthFormatRow{SynthFormat::kQ4_0, "q4_0", 2, Format::kQ4_0, Format::kQ6_K, Format::kQ4_0},
+    SynthFormatRow{SynthFormat::kQ4_1, "q4_1", 3, Format::kQ4_1, Format::kQ6_K, Format::kQ4_1},
+    SynthFormatRow{SynthFormat::kQ4_K_M, "q4_k_m", 15, Format::kQ4_K, Format::kQ6_K, Format::kQ6_K},
+};
+
+// Rows that are no multiple of a block of 256 take the next larger format with blocks of 32.
+Format fitting(Format format, std::uint64_t n_cols) {
+  if (n_cols % format_row(format).block_size == 0) return format;
+  return format == Format::kQ4_K ? Format::kQ5_0 : Format::kQ8_0;
+}
+
+// The first and last eighth of the layers, and every third between: llama.cpp's choice for the
+// files that it calls _M.
+bool matters_more(std::uint32_t layer, std::uint32_t n_layers) {
+  return layer < n_layers / 8 || layer >= 7 * n_layers / 8 || (layer - n_layers / 8) % 3 == 2;
+}
+
+// What keeps activations near one through any number of layers: a matrix leaves the size of a
+// normalized row as it is, and the two that add to the residual stream share its growth.
+class TensorList {
+ public:
+  TensorList(const SynthShape& shape, const SynthFormatRow& formats)
+      : shape_(shape), formats_(formats) {}
+
+  void add_norm(std::string name) {
+    tensors_.push_back({.name = std::move(name),
+                        .format = Format::kF32,
+                        .shape = {shape_.d_model},
+                        .mean = 1,
+                        .deviation = 0.1F});
+  }
+  void add_matrix(std::string name, Format format, std::uint64_t n_rows, std::uint64_t n_cols,
+                  float gain = 1) {
+    tensors_.push_back({.name = std::move(name),
+                        .format = fitting(format, n_cols),
+                        .shape = {n_cols, n_rows},
+                        .mean = 0,
+                        .deviation = gain / std::sqrt(static_cast<float>(n_cols))});
+  }
+  void add_layer(std::uint32_t layer) {
+    const std::string prefix = fmt::format("blk.{}.", layer);
+    const std::uint64_t query_dim = std::uint64_t{shape_.n_heads} * shape_.head_dim;
+    const std::uint64_t kv_dim = std::uint64_t{shape_.n_kv_heads} * shape_.head_dim;
+    const Format favoured =
+        matters_more(layer, shape_.n_layers) ? formats_.favoured : formats_.matrix;
+    const float residual_gain = 1 / std::sqrt(2 * static_cast<float>(shape_.n_layers));
+    add_norm(prefix + "attn_norm.weight");
+    add_matrix(prefix + "attn_q.weight", formats_.matrix, query_dim, shape_.d_model);
+    add_matrix(prefix + "attn_k.weight", formats_.matrix, kv_dim, shape_.d_model);
+    add_matrix(prefix + "attn_v.weight", favoured, kv_dim, shape_.d_model);
+    add_matrix(prefix + "attn_output.weight", formats_.matrix, shape_.d_model, query_dim,
+               residual_gain);
+    add_norm(prefix + "ffn_norm.weight");
+    add_matrix(prefix + "ffn_gate.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+    add_matrix(prefix + "ffn_up.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+    add_matrix(prefix + "ffn_down.weight", favoured, shape_.d_model, shape_.d_ff, residual_gain);
+  }
+  [[nodiscard]] std::vector<SynthTensor> take() { return std::move(tensors_); }
+
+ private:
+  const SynthShape& shape_;
+  const SynthFormatRow& formats_;
+  std::vector<SynthTensor> tensors_;
+};
+
+void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFormatRow& formats) {
+  writer.add_string("general.architecture", "llama")
+      .add_string("general.name", fmt::format("{} of made-up weights", shape.name))
+      .add_u32("general.file_type", formats.file_type)
+      .add_u32("general.quantization_version", kQuantizationVersion)
+      .add_u32("llama.block_count", shape.n_layers)
+      .add_u32("llama.context_length", shape.n_ctx)
+      .add_u32("llama.embedding_length", shape.d_model)
+      .add_u32("llama.feed_forward_length", shape.d_ff)
+      .add_u32("llama.attention.head_count", shape.n_heads)
+      .add_u32("llama.attention.head_count_kv", shape.n_kv_heads)
+      .add_u32("llama.attention.key_length", shape.head_dim)
+      .add_u32("llama.attention.value_length", shape.head_dim)
+      .add_f32("llama.attention.layer_norm_rms_epsilon", shape.norm_eps)
+      .add_u32("llama.rope.dimension_count", shape.head_dim)
+      .add_f32("llama.rope.freq_base", shape.rope_base)
+      .add_u32("llama.vocab_size", shape.n_vocab);
+}
+
+void add_vocabulary(GgufWriter& writer, const SynthShape& shape) {
+  const SynthVocabulary vocabulary(shape.n_vocab);
+  writer.add_string("tokenizer.ggml.model", "gpt2")
+      .add_string("tokenizer.ggml.pre", shape.pretokenizer)
+      .add_strings("tokenizer.ggml.tokens", vocabulary.tokens)
+      .add_ints("tokenizer.ggml.token_type", vocabulary.types)
+      .add_strings("tokenizer.ggml.merges", vocabulary.merges)
+      .add_u32("tokenizer.ggml.bos_token_id", vocabulary.end)
+      .add_u32("tokenizer.ggml.eos_token_id", vocabulary.end)
+      .add_bool("tokenizer.ggml.add_bos_token", false);
+}
+
+// A stretch of one tensor: what one task generates and writes.
+struct Stretch {
+  std::uint32_t tensor;
+  std::uint64_t first;  // weight of the tensor
+  std::uint64_t n_weights;
+  std::uint64_t offset;  // in the file
+};
+
+constexpr std::uint64_t kStretchWeights = 1U << 18U;
+constexpr std::size_t kStretchesAtOnce = 32;  // between two calls of on_progress
+
+struct Layout {
+  std::vector<std::byte> head;
+  std::vector<Stretch> stretches;
+  std::uint64_t n_bytes = 0;
+};
+
+Layout lay_out(const SynthRequest& request, const std::vector<SynthTensor>& tensors) {
+  GgufWriter writer;
+  add_config(writer, *request.shape, synth_format_row(request.format));
+  add_vocabulary(writer, *request.shape);
+  Layout layout;
+  std::uint64_t end = 0;  // of the data section so far
+  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+    const SynthTensor& tensor = tensors[i];
+    end = (end + kAlignment - 1) / kAlignment * kAlignment;
+    writer.add_tensor_record(tensor.name, format_row(tensor.format).ggml_type, tensor.shape, end);
+    const std::uint64_t n_weights = tensor.n_elements();
+    for (std::uint64_t first = 0; first < n_weights; first += kStretchWeights) {
+      layout.stretches.push_back({.tensor = i,
+                                  .first = first,
+                                  .n_weights = std::min(kStretchWeights, n_weights - first),
+                                  .offset = end + row_bytes(tensor.format, first)});
+    }
+    end += row_bytes(tensor.format, n_weights);
+  }
+  layout.head = writer.head();
+  for (Stretch& stretch : layout.stretches) stretch.offset += layout.head.size();
+  layout.n_bytes = layout.head.size() + end;
+  return layout;
+}
+
+Result<void> write_stretch(const NewFile& file, const SynthTensor& tensor, const Stretch& stretch,
+                           const SynthWeights& weights) {
+  std::vector<std::byte> bytes(row_bytes(tensor.format, stretch.n_weights));
+  float values[SynthWeights::kRun];
+  for (std::uint64_t done = 0; done < stretch.n_weights; done += SynthWeights::kRun) {
+    const std::uint64_t n = std::min<std::uint64_t>(SynthWeights::kRun, stretch.n_weights - done);
+    const std::span run = std::span(values).first(n);
+    weights.generate(stretch.tensor, (stretch.first + done) / SynthWeights::kRun, tensor.mean,
+                     tensor.deviation, run);
+    encode_weights(
+        tensor.format, run,
+        std::span(bytes).subspan(row_bytes(tensor.format, done), row_bytes(tensor.format, n)));
+  }
+  return file.write_at(stretch.offset, bytes);
+}
+
+// The first error that a task met; the tasks after it do nothing.
+class FirstError {
+ public:
+  [[nodiscard]] bool is_set() const { return is_set_.load(std::memory_order_relaxed); }
+  void set(Error error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+    is_set_.store(true, std::memory_order_relaxed);
+  }
+  [[nodiscard]] Result<void> result() {
+    if (error_) return std::unexpected(*std::move(error_));
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<bool> is_set_{false};
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+std::span<const SynthShape> synth_shapes() { return kShapes; }
+
+std::span<const SynthFormatRow> synth_formats() { return kSynthFormats; }
+
+const SynthFormatRow& synth_format_row(SynthFormat format) {
+  return *std::ranges::find(kSynthFormats, format, &SynthFormatRow::format);
+}
+
+std::uint64_t SynthTensor::n_elements() const {
+  std::uint64_t n = 1;
+  for (const std::uint64_t dimension : shape) n *= dimension;
+  return n;
+}
+
+std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format) {
+  const SynthFormatRow& formats = synth_format_row(format);
+  TensorList list(shape, formats);
+  list.add_matrix("token_embd.weight", formats.output, shape.n_vocab, shape.d_model);
+  for (std::uint32_t layer = 0; layer < shape.n_layers; ++layer) list.add_layer(layer);
+  list.add_norm("output_norm.weight");
+  return list.take();
+}
+
+Result<std::uint64_t> write_synthetic_model(const SynthRequest& request, ThreadPool& pool) {
+  const std::vector<SynthTensor> tensors = synth_tensors(*request.shape, request.format);
+  const Layout layout = lay_out(request, tensors);
+  JARIP_TRY(NewFile file, NewFile::create(request.path, layout.n_bytes, request.existing));
+  JARIP_CHECK(file.write_at(0, layout.head));
+  const SynthWeights weights(request.seed);
+  const std::span stretches(layout.stretches);
+  FirstError error;
+  for (std::size_t done = 0; done < stretches.size();) {
+    const auto batch = stretches.subspan(done, std::min(kStretchesAtOnce, stretches.size() - done));
+    pool.run(static_cast<std::uint32_t>(batch.size()), [&](std::uint32_t task, unsigned) {
+      if (error.is_set()) return;
+      const Stretch& stretch = batch[task];
+      auto written = write_stretch(file, tensors[stretch.tensor], stretch, weights);
+      if (!written) error.set(std::move(written).error());
+    });
+    JARIP_CHECK(error.result());
+    done += batch.size();
+    if (request.on_progress) {
+      request.on_progress(static_cast<float>(done) / static_cast<float>(stretches.size()));
+    }
+  }
+  JARIP_CHECK(file.publish());
+  return layout.n_bytes;
+}
+
+}  // namespace jarip

@@ -1,0 +1,81 @@
+// Model files of real shapes with made-up weights, for measuring speed: every program that reads
+// GGUF can load them, and they come from nowhere. Free functions; the caller's thread and pool.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/new_file.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "tensor/format.h"
+
+namespace jarip {
+
+// A member of the llama family, its embedding tied to its output.
+struct SynthShape {
+  std::string_view name;
+  std::uint32_t n_layers;
+  std::uint32_t d_model;
+  std::uint32_t n_heads;
+  std::uint32_t n_kv_heads;
+  std::uint32_t head_dim;
+  std::uint32_t d_ff;
+  std::uint32_t n_vocab;
+  std::uint32_t n_ctx;
+  float rope_base;
+  float norm_eps;
+  std::string_view pretokenizer;
+};
+
+[[nodiscard]] std::span<const SynthShape> synth_shapes();
+
+// What llama.cpp's quantizer calls a file type: the format of most matrices, and which of them get
+// another one.
+enum class SynthFormat : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ4_K_M };
+
+struct SynthFormatRow {
+  SynthFormat format;
+  std::string_view name;    // "q4_k_m"
+  std::uint32_t file_type;  // GGUF's general.file_type
+  Format matrix;            // of most matrices
+  Format output;            // of the output matrix, here the embedding
+  Format favoured;          // of values and down projections in the layers that matter more
+};
+
+[[nodiscard]] std::span<const SynthFormatRow> synth_formats();
+[[nodiscard]] const SynthFormatRow& synth_format_row(SynthFormat format);
+
+struct SynthTensor {
+  std::string name;
+  Format format;
+  std::vector<std::uint64_t> shape;  // shape[0] is contiguous
+  float mean;                        // of the weights
+  float deviation;                   // standard deviation of the weights
+
+  [[nodiscard]] std::uint64_t n_elements() const;
+};
+
+// All tensors of a file, in its order.
+[[nodiscard]] std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format);
+
+struct SynthRequest {
+  const SynthShape* shape = nullptr;
+  SynthFormat format = SynthFormat::kQ4_K_M;
+  std::uint64_t seed = 0;
+  std::filesystem::path path;
+  Existing existing = Existing::kRefuse;
+  std::function<void(float fraction)> on_progress = {};  // on the calling thread; may be empty
+};
+
+// Writes the file and returns its size. Its bytes are a function of shape, format and seed; one
+// seed gives the same weights in every format but for their rounding. Errors: those of NewFile.
+[[nodiscard]] Result<std::uint64_t> write_synthetic_model(const SynthRequest& request,
+                                                          ThreadPool& pool);
+
+}  // namespace jarip
