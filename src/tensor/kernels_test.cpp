@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "tensor/dequantize.h"
@@ -284,7 +286,11 @@ TEST_P(EveryKernelTable, AttentionIsRightAndChunksNeverChangeIt) {
 
 INSTANTIATE_TEST_SUITE_P(, EveryKernelTable,
                          testing::ValuesIn(available_kernels().begin(), available_kernels().end()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& info) {
+                           std::string name(info.param->name);
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 TEST(Kernels, ForcedTableIsUsedAndAnUnknownOneRefused) {
   setenv("JARIP_CPU", "scalar", 1);

@@ -1,0 +1,17 @@
+// The kernels' vector type on NEON with SDOT, the dot product of signed bytes. Include only through
+// kernels_neon_dotprod.cpp.
+#pragma once
+
+#include "tensor/cpu/vec_neon.h"
+
+namespace jarip {
+
+struct VecNeonDotprod : SignedNeonLanes<VecNeonDotprod> {
+  static constexpr const char* kName = "neon-dotprod";
+
+  static int32x4_t dot_signed(int32x4_t acc, int8x16_t weights, int8x16_t values) {
+    return vdotq_s32(acc, weights, values);
+  }
+};
+
+}  // namespace jarip
