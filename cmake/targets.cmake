@@ -1,4 +1,4 @@
-# jarip_library(NAME SOURCES a.cpp … LINK lib …): one static library a folder of src/.
+# jarip_library(NAME SOURCES a.cpp … LINK lib …): a static library of a folder of src/.
 function(jarip_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
