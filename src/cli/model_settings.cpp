@@ -32,10 +32,10 @@ void declare_compute_settings(OptionSet& set, ModelSettings& settings) {
   set.add_text(
       {.name = "cpu",
        .value_name = "WORD",
-       .help = {"Keep to one instruction set: scalar, avx2, avxvnni or avx512; without it, "
-                "the best that the machine has",
-                "명령어 집합을 하나로 정한다: scalar, avx2, avxvnni, avx512. 없으면 이 기계에서 "
-                "가장 빠른 것"}},
+       .help = {"Keep to one instruction set: scalar; avx2, avxvnni or avx512 on x86; neon, "
+                "neon-dotprod or neon-i8mm on ARM; without it, the best that the machine has",
+                "명령어 집합을 하나로 정한다: scalar, x86의 avx2, avxvnni, avx512, ARM의 neon, "
+                "neon-dotprod, neon-i8mm. 없으면 이 기계에서 가장 빠른 것"}},
       settings.cpu);
 }
 
