@@ -10,6 +10,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
+#include "cli/bench_profile.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
@@ -26,6 +27,7 @@ struct Speeds {
   double min = 0;
   double max = 0;
   double spread = 0;  // (max - min) / median
+  StepProfile profile;
 };
 
 // Sequences of made-up tokens and the memory that they are read into. What the tokens are doesn't
@@ -90,7 +92,8 @@ void decode(Workload& work, std::uint32_t n_tokens) {
 }
 
 template <class Body>
-Speeds measure(std::string test, std::uint32_t n_tokens, const BenchOptions& options, Body body) {
+Speeds measure(std::string test, std::uint32_t n_tokens, const BenchOptions& options, Model& model,
+               Body body) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> speeds;
   body();  // memory and caches warm
@@ -99,6 +102,12 @@ Speeds measure(std::string test, std::uint32_t n_tokens, const BenchOptions& opt
     body();
     const std::chrono::duration<double> seconds = Clock::now() - begin;
     speeds.push_back(static_cast<double>(n_tokens) * options.batch / seconds.count());
+  }
+  StepProfile profile;
+  if (options.profile) {
+    model.set_profile(&profile);
+    body();
+    model.set_profile(nullptr);
   }
   std::ranges::sort(speeds);
   const std::size_t middle = speeds.size() / 2;
@@ -109,71 +118,93 @@ Speeds measure(std::string test, std::uint32_t n_tokens, const BenchOptions& opt
           .median = median,
           .min = speeds.front(),
           .max = speeds.back(),
-          .spread = (speeds.back() - speeds.front()) / median};
+          .spread = (speeds.back() - speeds.front()) / median,
+          .profile = profile};
 }
 
 std::string table_of(const std::vector<Speeds>& rows, const BenchOptions& options,
-                     unsigned n_threads) {
+                     unsigned n_threads, const MachineLimits& limits) {
   std::string table = fmt::format("{:<8} {:>7} {:>6} {:>8} {:>12} {:>10} {:>10} {:>8}\n", "test",
                                   "tokens", "batch", "threads", "tokens/s", "min", "max", "spread");
   for (const Speeds& row : rows) {
     table += fmt::format("{:<8} {:>7} {:>6} {:>8} {:>12.1f} {:>10.1f} {:>10.1f} {:>7.1f}%\n",
                          row.test, row.n_tokens, options.batch, n_threads, row.median, row.min,
                          row.max, row.spread * 100);
+    if (options.profile) table += profile_table(row.profile, limits);
   }
   return table;
 }
 
 std::string json_of(const std::vector<Speeds>& rows, const BenchOptions& options,
-                    unsigned n_threads) {
+                    unsigned n_threads, const MachineLimits& limits) {
   boost::json::array list;
   for (const Speeds& row : rows) {
-    list.push_back(boost::json::object{
+    boost::json::object line{
         {"test", row.test},
         {"n_tokens", row.n_tokens},
         {"batch", options.batch},
         {"threads", n_threads},
         {"reps", options.reps},
         {"tokens_per_second",
-         {{"median", row.median}, {"min", row.min}, {"max", row.max}, {"spread", row.spread}}}});
+         {{"median", row.median}, {"min", row.min}, {"max", row.max}, {"spread", row.spread}}}};
+    if (options.profile) line["profile"] = profile_json(row.profile, limits);
+    list.push_back(std::move(line));
   }
   return boost::json::serialize(list) + "\n";
+}
+
+Result<void> run_limits(const BenchOptions& options, ThreadPool& pool) {
+  JARIP_TRY(const Kernels* kernels, select_kernels());
+  JARIP_TRY(const MachineLimits limits, measure_limits(*kernels, pool));
+  return print(options.json ? limits_json(limits, pool.n_threads())
+                            : limits_table(limits, pool.n_threads()));
+}
+
+Result<std::unique_ptr<Model>> load(const BenchOptions& options, ThreadPool& pool) {
+  JARIP_TRY(const auto path, find_model(*options.model));
+  JARIP_TRY(const GgufFile file, GgufFile::open(path));
+  Progress progress("loading " + model_name_of(path));
+  const auto on_progress = [](void* context, float fraction) {
+    static_cast<Progress*>(context)->update(fraction);
+  };
+  return load_model(
+      file, pool,
+      {.path = options.loading.path, .on_progress = on_progress, .progress_context = &progress});
 }
 
 }  // namespace
 
 Result<void> run_bench(const BenchOptions& options) {
+  choose_cpu(options.loading);
+  const unsigned n_threads =
+      options.loading.threads == 0 ? ThreadPool::available_cores() : options.loading.threads;
+  ThreadPool pool(std::min(n_threads, ThreadPool::kMaxThreads));
+  if (options.limits) return run_limits(options, pool);
+  if (!options.model) return fail(ErrorCode::kInvalidArgument, "MODEL is missing", "MODEL");
   if (options.n_prefill == 0 && options.n_decode == 0) {
     return fail(ErrorCode::kInvalidArgument, "--prefill 0 and --decode 0 leave nothing to measure",
                 "prefill");
   }
-  choose_cpu(options.loading);
-  JARIP_TRY(const auto path, find_model(options.model));
-  JARIP_TRY(const GgufFile file, GgufFile::open(path));
-  const unsigned n_threads =
-      options.loading.threads == 0 ? ThreadPool::available_cores() : options.loading.threads;
-  ThreadPool pool(std::min(n_threads, ThreadPool::kMaxThreads));
-  Progress progress("loading " + model_name_of(path));
-  const auto on_progress = [](void* context, float fraction) {
-    static_cast<Progress*>(context)->update(fraction);
-  };
-  JARIP_TRY(const auto model, load_model(file, pool,
-                                         {.path = options.loading.path,
-                                          .on_progress = on_progress,
-                                          .progress_context = &progress}));
+  JARIP_TRY(const auto model, load(options, pool));
   JARIP_TRY(Workload work,
             Workload::create(*model, std::max(options.n_prefill, options.n_decode), options.batch));
+  MachineLimits limits;
+  if (options.profile) {
+    JARIP_TRY(const Kernels* kernels, select_kernels());
+    JARIP_TRY(limits, measure_limits(*kernels, pool));
+  }
   std::vector<Speeds> rows;
   if (options.n_prefill != 0) {
-    rows.push_back(measure("prefill", options.n_prefill, options,
+    rows.push_back(measure("prefill", options.n_prefill, options, *model,
                            [&] { prefill(work, options.n_prefill, options.batch); }));
   }
   if (options.n_decode != 0) {
-    rows.push_back(
-        measure("decode", options.n_decode, options, [&] { decode(work, options.n_decode); }));
+    rows.push_back(measure("decode", options.n_decode, options, *model,
+                           [&] { decode(work, options.n_decode); }));
   }
   const unsigned used = pool.n_threads();
-  return print(options.json ? json_of(rows, options, used) : table_of(rows, options, used));
+  return print(options.json ? json_of(rows, options, used, limits)
+                            : table_of(rows, options, used, limits));
 }
 
 }  // namespace jarip

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -11,12 +12,14 @@
 namespace jarip {
 
 struct BenchOptions {
-  std::string model;
-  std::uint32_t n_prefill = 512;  // 0: not timed
-  std::uint32_t n_decode = 64;    // 0: not timed
-  std::uint32_t batch = 1;        // sequences at once
+  std::optional<std::string> model;  // none is needed for the limits
+  std::uint32_t n_prefill = 512;     // 0: not timed
+  std::uint32_t n_decode = 64;       // 0: not timed
+  std::uint32_t batch = 1;           // sequences at once
   std::uint32_t reps = 5;
   bool json = false;
+  bool limits = false;    // of the machine alone; no model is needed
+  bool profile = false;   // of each test's steps
   ModelSettings loading;  // threads, path, cpu
 };
 

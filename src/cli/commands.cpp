@@ -187,6 +187,16 @@ Command declare_bench(BenchOptions& options) {
                                  .help = {"How often each is measured", "되풀이해서 잴 횟수"},
                                  .reach = Reach::kFlag},
                                 options.reps, {1, 1000});
+  set.add_switch({.name = "profile",
+                  .help = {"Show where the time of each test went, beside the machine's limits",
+                           "기계의 한계와 견주어 시간이 어디에 쓰였는지 보여 준다"},
+                  .reach = Reach::kFlag},
+                 options.profile);
+  set.add_switch({.name = "limits",
+                  .help = {"Measure the machine itself and not a model",
+                           "모델이 아니라 기계 자체의 한계를 잰다"},
+                  .reach = Reach::kFlag},
+                 options.limits);
   declare_json(set, options.json);
   declare_compute_settings(set, options.loading);
   return command;

@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "model/config.h"
 #include "model/gguf.h"
+#include "model/step_profile.h"
 #include "model/tokenizer.h"
 
 namespace jarip {
@@ -54,6 +55,10 @@ class Model {
   // nothing but the tokens of its sequence (law L1). Each sequence appears at most once.
   virtual void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
                     std::span<float> logits) = 0;
+
+  // Fills in a profile of the steps that follow, until it is called with null. Paths that have no
+  // parts to tell apart leave it as it is.
+  virtual void set_profile(StepProfile* /*profile*/) {}
 };
 
 struct LoadOptions {

@@ -107,8 +107,11 @@ std::size_t Transformer::memory_bytes() const {
 
 void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
                        std::span<float> logits) {
+  if (profile_ != nullptr) profile_->start();
   plan(chunks, kv);
+  lap(StepPart::kPlan);
   embed(chunks);
+  lap(StepPart::kEmbed);
   for (std::uint32_t layer = 0; layer < config_.n_layers; ++layer) run_layer(layer);
   project_logits(chunks, logits);
 }
@@ -117,21 +120,53 @@ void Transformer::run_layer(std::uint32_t layer) {
   const LayerWeights& w = layers_[layer];
   float* qkv = qkv_.data();
   normalize(residual_.data(), n_tokens_, w.attention_norm);
+  lap(StepPart::kNorm);
   multiply(n_tokens_, normed_.data(),
            {{&w.query, qkv, qkv_dim()},
             {&w.key, qkv + query_dim(), qkv_dim()},
             {&w.value, qkv + query_dim() + kv_dim(), qkv_dim()}});
+  lap(StepPart::kQkv, n_tokens_, {&w.query, &w.key, &w.value});
   rotate_and_store(layer);
+  lap(StepPart::kRope);
   attend(layer);
+  lap_attention();
   quantize(attended_.data(), n_tokens_, query_dim());
   multiply(n_tokens_, attended_.data(),
            {{&w.attention_out, residual_.data(), config_.d_model, Epilogue::kAdd}});
+  lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out});
 
   normalize(residual_.data(), n_tokens_, w.ff_norm);
+  lap(StepPart::kNorm);
   multiply(n_tokens_, normed_.data(),
            {{&w.gate, gate_.data(), config_.d_ff}, {&w.up, up_.data(), config_.d_ff}});
+  lap(StepPart::kGateUp, n_tokens_, {&w.gate, &w.up});
   activate();
+  lap(StepPart::kActivate);
   multiply(n_tokens_, gate_.data(), {{&w.down, residual_.data(), config_.d_model, Epilogue::kAdd}});
+  lap(StepPart::kDown, n_tokens_, {&w.down});
+}
+
+void Transformer::lap(StepPart part, std::uint32_t n_rows,
+                      std::initializer_list<const PackedMatrix*> weights) {
+  if (profile_ == nullptr) return;
+  StepWork work;
+  for (const PackedMatrix* matrix : weights) {
+    const double ops = 2.0 * n_rows * matrix->n_rows() * matrix->n_cols();
+    (is_float(matrix->format()) ? work.f32_flops : work.int8_ops) += ops;
+    work.weight_bytes += static_cast<double>(matrix->memory_bytes());
+  }
+  profile_->lap(part, work);
+}
+
+// Scores and weighted values: two operations each for every dimension of every position seen.
+void Transformer::lap_attention() {
+  if (profile_ == nullptr) return;
+  StepWork work;
+  for (const AttentionTask& task : attention_) {
+    const double n_seen = task.n_tokens * (task.position + (task.n_tokens + 1) / 2.0);
+    work.f32_flops += 4.0 * n_seen * task.n_group * task.head_dim;
+  }
+  profile_->lap(StepPart::kAttention, work);
 }
 
 // Scratch for the step, every token's place in the pages, and the attention's tasks, which are the
@@ -312,8 +347,9 @@ void Transformer::project_logits(std::span<const SequenceChunk> chunks, std::spa
     to += chunk.n_logits * d;
   }
   normalize(last_.data(), n_rows, output_norm_);
-  multiply(n_rows, normed_.data(),
-           {{output_ ? &*output_ : &embedding_, logits.data(), config_.n_vocab}});
+  const PackedMatrix& output = output_ ? *output_ : embedding_;
+  multiply(n_rows, normed_.data(), {{&output, logits.data(), config_.n_vocab}});
+  lap(StepPart::kOutput, n_rows, {&output});
 }
 
 }  // namespace jarip

@@ -39,6 +39,7 @@ class Transformer final : public Model {
   [[nodiscard]] std::size_t memory_bytes() const override;
   void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
             std::span<float> logits) override;
+  void set_profile(StepProfile* profile) override { profile_ = profile; }
 
  private:
   // One token of the step: which page slot takes its keys and values.
@@ -69,6 +70,13 @@ class Transformer final : public Model {
   void activate();
   void multiply(std::uint32_t n_rows, const float* rows, std::initializer_list<Product> products);
 
+  // Laps of the profile, if there is one.
+  void lap(StepPart part, const StepWork& work = {}) {
+    if (profile_ != nullptr) profile_->lap(part, work);
+  }
+  void lap(StepPart part, std::uint32_t n_rows, std::initializer_list<const PackedMatrix*> weights);
+  void lap_attention();
+
   [[nodiscard]] std::size_t head_bytes() const;
   [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
   [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
@@ -83,6 +91,8 @@ class Transformer final : public Model {
   std::vector<LayerWeights> layers_;
   std::vector<float> output_norm_;
   std::optional<PackedMatrix> output_;  // absent when tied to the embedding
+
+  StepProfile* profile_ = nullptr;
 
   // Scratch of a step, grown to the largest seen.
   std::uint32_t n_tokens_ = 0;

@@ -81,7 +81,18 @@ struct Kernels {
                       std::byte* page);
 
   void (*attend)(const AttentionTask& task);
+
+  // What limits all of the above, for limits.h: rounds of int8 dot products and of f32
+  // multiply-adds out of registers, and reading n floats, a multiple of 64. Results only keep the
+  // compiler from leaving the work out.
+  std::int32_t (*spin_dot)(std::uint32_t n_rounds);
+  float (*spin_fma)(std::uint32_t n_rounds);
+  float (*spin_read)(const float* from, std::size_t n);
 };
+
+// Operations in one round of spin_dot and spin_fma.
+inline constexpr double kOpsInSpinDot = 12 * 16 * 4 * 2;
+inline constexpr double kFlopsInSpinFma = 12 * 16 * 2;
 
 const Kernels& scalar_kernels();
 
