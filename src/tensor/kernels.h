@@ -51,8 +51,12 @@ struct AttentionTask {
 // Query vectors (tokens times group) that one AttentionTask may hold.
 inline constexpr std::uint32_t kMaxAttentionQueries = 48;
 
+// Floats from one query to the next in scratch: the widest head, and 16 more so that the same
+// dimension of all queries doesn't fall on the same few lines of a cache.
+inline constexpr std::uint32_t kQueryStride = 256 + 16;
+
 constexpr std::size_t attention_scratch_floats(std::uint32_t head_dim) {
-  return std::size_t{kMaxAttentionQueries} * (kAttentionRange + 2 * head_dim + 4);
+  return std::size_t{kMaxAttentionQueries} * (kQueryStride + kAttentionRange + head_dim + 4);
 }
 
 struct Kernels {

@@ -20,18 +20,17 @@ struct Attention {
   const AttentionTask& task;
   std::uint32_t n_queries = task.n_tokens * task.n_group;
   std::uint32_t head_dim = task.head_dim;
-  // Scratch, for each query: scores (then weights) of the range, the range's and the merged
-  // outputs, the merged maximum and sum, and what brings the merged and the range's part to one
-  // maximum.
-  float* scores = task.scratch;  // [n_queries, kAttentionRange]
-  float* range_out = scores + std::size_t{kMaxAttentionQueries} * kAttentionRange;
-  float* merged = range_out + std::size_t{kMaxAttentionQueries} * head_dim;
+  // Scratch, for each query: itself, the scores (then weights) of the range, the merged output, the
+  // merged maximum and sum, and what brings the merged and the range's part to one maximum.
+  float* queries = task.scratch;  // [n_queries, kQueryStride]
+  float* scores = queries + std::size_t{kMaxAttentionQueries} * kQueryStride;  // [.., 256]
+  float* merged = scores + std::size_t{kMaxAttentionQueries} * kAttentionRange;
   float* maximums = merged + std::size_t{kMaxAttentionQueries} * head_dim;
   float* sums = maximums + kMaxAttentionQueries;
   float* old_factor = sums + kMaxAttentionQueries;
   float* new_factor = old_factor + kMaxAttentionQueries;
 
-  // Where query vector `query` begins in an array of this stride.
+  // Where query vector `query` begins in the task's arrays of this stride.
   [[nodiscard]] std::size_t offset(std::uint32_t query, std::size_t stride) const {
     return query / task.n_group * stride + std::size_t{query % task.n_group} * head_dim;
   }
@@ -43,11 +42,10 @@ struct Attention {
   // Scores of kCount queries from `query` on against one page of keys.
   template <int kCount>
   void score_page(std::uint32_t query, const std::uint16_t* keys, std::uint32_t column) const {
-    const float* queries[kCount];
+    const float* rows = queries + std::size_t{query} * kQueryStride;
     F32 first[kCount];
     F32 second[kCount];
     for (int i = 0; i < kCount; ++i) {
-      queries[i] = task.queries + offset(query + i, task.query_stride);
       first[i] = V::set1(0.0F);
       second[i] = V::set1(0.0F);
     }
@@ -55,7 +53,7 @@ struct Attention {
       const F32 key_first = V::load_f16(keys + std::size_t{d} * kPageLanes);
       const F32 key_second = V::load_f16(keys + std::size_t{d} * kPageLanes + 16);
       for (int i = 0; i < kCount; ++i) {
-        const F32 x = V::set1(queries[i][d]);
+        const F32 x = V::set1(rows[i * kQueryStride + d]);
         first[i] = V::fma(x, key_first, first[i]);
         second[i] = V::fma(x, key_second, second[i]);
       }
@@ -76,7 +74,9 @@ struct Attention {
   Softmax softmax(float* row, std::uint32_t n_keys, std::uint32_t n_seen) const {
     const float unseen = -std::numeric_limits<float>::infinity();
     F32 largest = V::set1(unseen);
-    for (std::uint32_t i = 0; i < n_keys; i += 16) {
+    std::uint32_t i = 0;
+    for (; i + 16 <= n_seen && i < n_keys; i += 16) largest = V::max(largest, V::load(row + i));
+    for (; i < n_keys; i += 16) {
       const F32 seen =
           V::keep_first(V::load(row + i), static_cast<int>(n_seen) - static_cast<int>(i), unseen);
       V::store(row + i, seen);
@@ -84,7 +84,7 @@ struct Attention {
     }
     const float maximum = V::reduce_max(largest);
     F32 sum = V::set1(0.0F);
-    for (std::uint32_t i = 0; i < n_keys; i += 16) {
+    for (i = 0; i < n_keys; i += 16) {
       const F32 weight = exp_lanes<V>(V::add(V::load(row + i), V::set1(-maximum)));
       V::store(row + i, weight);
       sum = V::add(sum, weight);
@@ -93,7 +93,7 @@ struct Attention {
   }
 
   // Weighted values of kCount queries over n_keys positions, 32 dimensions from `dim` on (16 when
-  // kWide is 1).
+  // kWide is 1), merged with those of the ranges before.
   template <int kCount, int kWide>
   void sum_values(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys,
                   std::uint32_t dim) const {
@@ -112,8 +112,11 @@ struct Attention {
       }
     }
     for (int i = 0; i < kCount; ++i) {
+      const F32 before = V::set1(old_factor[query + i]);
+      const F32 now = V::set1(new_factor[query + i]);
       for (int w = 0; w < kWide; ++w) {
-        V::store(range_out + std::size_t{query + i} * head_dim + dim + w * 16, out[i][w]);
+        float* to = merged + std::size_t{query + i} * head_dim + dim + w * 16;
+        V::store(to, V::fma(out[i][w], now, V::mul(V::load(to), before)));
       }
     }
   }
@@ -129,7 +132,18 @@ struct Attention {
     if (dim < head_dim) sum_values<kCount, 1>(query, begin, n_keys, dim);
   }
 
-  // Softmax of the range, then the factors with which merge_range joins it to what came before.
+  // As many queries at once as the registers hold, from `query` on; returns the next query.
+  template <int kCount>
+  std::uint32_t attend_runs(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
+    if constexpr (kCount <= V::kQueries) {
+      for (; query + kCount <= n_queries; query += kCount) {
+        attend_queries<kCount>(query, begin, n_keys);
+      }
+    }
+    return query;
+  }
+
+  // Softmax of the range, then the factors with which sum_values joins it to what came before.
   void merge_weights(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
     const std::uint32_t n_seen = task.position + query / task.n_group + 1 - begin;
     const Softmax range = softmax(scores + std::size_t{query} * kAttentionRange, n_keys, n_seen);
@@ -142,33 +156,25 @@ struct Attention {
     new_factor[query] = factors[1];
   }
 
-  void merge_range() const {
-    for (std::uint32_t query = 0; query < n_queries; ++query) {
-      const F32 before = V::set1(old_factor[query]);
-      const F32 now = V::set1(new_factor[query]);
-      for (std::uint32_t d = 0; d < head_dim; d += 16) {
-        float* to = merged + std::size_t{query} * head_dim + d;
-        const F32 added = V::load(range_out + std::size_t{query} * head_dim + d);
-        V::store(to, V::fma(added, now, V::mul(V::load(to), before)));
-      }
-    }
-  }
-
   void run() const {
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       maximums[query] = -std::numeric_limits<float>::infinity();
       sums[query] = 0.0F;
-      for (std::uint32_t d = 0; d < head_dim; ++d) merged[std::size_t{query} * head_dim + d] = 0;
+      const float* from = task.queries + offset(query, task.query_stride);
+      for (std::uint32_t d = 0; d < head_dim; d += 16) {
+        V::store(queries + std::size_t{query} * kQueryStride + d, V::load(from + d));
+        V::store(merged + std::size_t{query} * head_dim + d, V::set1(0.0F));
+      }
     }
     const std::uint32_t n_positions = task.position + task.n_tokens;
     for (std::uint32_t begin = 0; begin < n_positions; begin += kAttentionRange) {
       const std::uint32_t left = n_positions - begin;
       const std::uint32_t n_keys = left < kAttentionRange ? left : kAttentionRange;
-      std::uint32_t query = 0;
-      for (; query + 6 <= n_queries; query += 6) attend_queries<6>(query, begin, n_keys);
-      for (; query + 3 <= n_queries; query += 3) attend_queries<3>(query, begin, n_keys);
-      for (; query < n_queries; ++query) attend_queries<1>(query, begin, n_keys);
-      merge_range();
+      std::uint32_t query = attend_runs<12>(0, begin, n_keys);
+      query = attend_runs<8>(query, begin, n_keys);
+      query = attend_runs<4>(query, begin, n_keys);
+      query = attend_runs<3>(query, begin, n_keys);
+      attend_runs<1>(query, begin, n_keys);
     }
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       const F32 sum = V::set1(sums[query]);

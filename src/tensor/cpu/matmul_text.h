@@ -37,7 +37,7 @@ struct OneScale {
   typename V::F32 scale;
 
   [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& x) {
-    return V::shifted_set1_i32(x.neg_sum, kZeroShift);
+    return V::template shifted_set1_i32<kZeroShift>(x.neg_sum);
   }
   [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
                                                     const std::int8_t* values) {
@@ -158,7 +158,7 @@ struct WeightsQ6_K {
     return {{V::mul(scale, V::load_i8(sub)), V::mul(scale, V::load_i8(sub + 16))}};
   }
   [[gnu::always_inline]] static typename V::I32 start(int part, const ActivationBlock& x) {
-    return V::shifted_set1_i32(part == 0 ? x.neg_sum_low : x.neg_sum - x.neg_sum_low, 5);
+    return V::template shifted_set1_i32<5>(part == 0 ? x.neg_sum_low : x.neg_sum - x.neg_sum_low);
   }
   [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
                                                     const std::int8_t* values) {

@@ -16,6 +16,7 @@ template <class Target>
 struct Avx2Lanes {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
+  static constexpr int kQueries = 3;
   static constexpr int kFloatRows = 4;
 
   struct F32 {
@@ -99,7 +100,10 @@ struct Avx2Lanes {
   }
 
   static I32 set1_i32(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
-  static I32 shifted_set1_i32(std::int32_t x, int shift) { return set1_i32(x * (1 << shift)); }
+  template <int kShift>
+  static I32 shifted_set1_i32(std::int32_t x) {
+    return set1_i32(x * (1 << kShift));
+  }
   static F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
   // cvtps rounds by MXCSR, which is to nearest even unless a program changes it; ours never does.
   static I32 round(F32 a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }

@@ -14,6 +14,7 @@ struct VecAvx512 {
   static constexpr const char* kName = "avx512";
   static constexpr int kTiles = 2;
   static constexpr int kRows = 6;
+  static constexpr int kQueries = 12;
   static constexpr int kFloatRows = 8;
 
   using F32 = __m512;
@@ -71,8 +72,12 @@ struct VecAvx512 {
   }
 
   static I32 set1_i32(std::int32_t x) { return _mm512_set1_epi32(x); }
-  static I32 shifted_set1_i32(std::int32_t x, int shift) {
-    return _mm512_slli_epi32(_mm512_set1_epi32(x), static_cast<unsigned>(shift));
+  template <int kShift>
+  static I32 shifted_set1_i32(std::int32_t x) {
+    __m512i lanes = _mm512_set1_epi32(x);
+    // Else the compiler shifts one lane and then copies it, which takes three instructions.
+    asm("" : "+v"(lanes));
+    return _mm512_slli_epi32(lanes, kShift);
   }
   static F32 to_f32(I32 a) { return _mm512_cvtepi32_ps(a); }
   static I32 round(F32 a) {
@@ -104,7 +109,7 @@ struct VecAvx512 {
     return _mm512_dpbusd_epi32(acc, weights, _mm512_set1_epi32(four));
   }
   static I32 start_biased(std::int32_t neg_sum) {
-    return _mm512_slli_epi32(_mm512_set1_epi32(neg_sum), 7);
+    return shifted_set1_i32<7>(neg_sum);
   }
   static I32 dot_biased(I32 acc, Bytes weights, const std::int8_t* values) {
     return dot_small(acc, weights, values);

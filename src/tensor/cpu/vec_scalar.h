@@ -13,10 +13,11 @@ namespace jarip {
 
 struct VecScalar {
   static constexpr const char* kName = "scalar";
-  // The tiles and rows of activations whose products are computed together, for quantized and
-  // for float formats.
+  // The tiles and rows of activations whose products are computed together in registers; the same
+  // of float formats' rows, and of queries.
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
+  static constexpr int kQueries = 4;
   static constexpr int kFloatRows = 4;
 
   struct F32 {
@@ -113,8 +114,11 @@ struct VecScalar {
     for (auto& lane : out.lane) lane = x;
     return out;
   }
-  // x * 2^shift
-  static I32 shifted_set1_i32(std::int32_t x, int shift) { return set1_i32(x * (1 << shift)); }
+  // x * 2^kShift
+  template <int kShift>
+  static I32 shifted_set1_i32(std::int32_t x) {
+    return set1_i32(x * (1 << kShift));
+  }
   static F32 to_f32(I32 a) {
     return each([&](int i) { return static_cast<float>(a.lane[i]); });
   }
