@@ -39,29 +39,29 @@ struct Attention {
                                                   task.page_offset);
   }
 
-  // Scores of kCount queries from `query` on against one page of keys.
-  template <int kCount>
+  // Scores of kCount queries from `query` on against one page of keys, kWide lanes of 16 at once.
+  template <int kCount, int kWide>
   void score_page(std::uint32_t query, const std::uint16_t* keys, std::uint32_t column) const {
     const float* rows = queries + std::size_t{query} * kQueryStride;
-    F32 first[kCount];
-    F32 second[kCount];
-    for (int i = 0; i < kCount; ++i) {
-      first[i] = V::set1(0.0F);
-      second[i] = V::set1(0.0F);
-    }
-    for (std::uint32_t d = 0; d < head_dim; ++d) {
-      const F32 key_first = V::load_f16(keys + std::size_t{d} * kPageLanes);
-      const F32 key_second = V::load_f16(keys + std::size_t{d} * kPageLanes + 16);
-      for (int i = 0; i < kCount; ++i) {
-        const F32 x = V::set1(rows[i * kQueryStride + d]);
-        first[i] = V::fma(x, key_first, first[i]);
-        second[i] = V::fma(x, key_second, second[i]);
+    for (std::uint32_t lane = 0; lane < kPageLanes; lane += 16 * kWide) {
+      F32 sum[kCount][kWide];
+      for (auto& row : sum) {
+        for (auto& lanes : row) lanes = V::set1(0.0F);
       }
-    }
-    for (int i = 0; i < kCount; ++i) {
-      float* row = scores + std::size_t{query + i} * kAttentionRange + column;
-      V::store(row, first[i]);
-      V::store(row + 16, second[i]);
+      for (std::uint32_t d = 0; d < head_dim; ++d) {
+        F32 key[kWide];
+        for (int w = 0; w < kWide; ++w) {
+          key[w] = V::load_f16(keys + std::size_t{d} * kPageLanes + lane + w * 16);
+        }
+        for (int i = 0; i < kCount; ++i) {
+          const F32 x = V::set1(rows[i * kQueryStride + d]);
+          for (int w = 0; w < kWide; ++w) sum[i][w] = V::fma(x, key[w], sum[i][w]);
+        }
+      }
+      for (int i = 0; i < kCount; ++i) {
+        float* row = scores + std::size_t{query + i} * kAttentionRange + column + lane;
+        for (int w = 0; w < kWide; ++w) V::store(row + w * 16, sum[i][w]);
+      }
     }
   }
 
@@ -92,8 +92,8 @@ struct Attention {
     return {maximum, V::reduce_add(sum)};
   }
 
-  // Weighted values of kCount queries over n_keys positions, 32 dimensions from `dim` on (16 when
-  // kWide is 1), merged with those of the ranges before.
+  // Weighted values of kCount queries over n_keys positions, kWide lanes of 16 dimensions
+  // from `dim` on, merged with those of the ranges before.
   template <int kCount, int kWide>
   void sum_values(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys,
                   std::uint32_t dim) const {
@@ -124,12 +124,14 @@ struct Attention {
   template <int kCount>
   void attend_queries(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
     for (std::uint32_t k = 0; k < n_keys; k += kPageLanes) {
-      score_page<kCount>(query, page(begin + k), k);
+      score_page<kCount, V::kWide>(query, page(begin + k), k);
     }
     for (std::uint32_t i = query; i < query + kCount; ++i) merge_weights(i, begin, n_keys);
     std::uint32_t dim = 0;
-    for (; dim + 32 <= head_dim; dim += 32) sum_values<kCount, 2>(query, begin, n_keys, dim);
-    if (dim < head_dim) sum_values<kCount, 1>(query, begin, n_keys, dim);
+    for (; dim + 16 * V::kWide <= head_dim; dim += 16 * V::kWide) {
+      sum_values<kCount, V::kWide>(query, begin, n_keys, dim);
+    }
+    for (; dim < head_dim; dim += 16) sum_values<kCount, 1>(query, begin, n_keys, dim);
   }
 
   // As many queries at once as the registers hold, from `query` on; returns the next query.
@@ -171,7 +173,7 @@ struct Attention {
       const std::uint32_t left = n_positions - begin;
       const std::uint32_t n_keys = left < kAttentionRange ? left : kAttentionRange;
       std::uint32_t query = attend_runs<12>(0, begin, n_keys);
-      query = attend_runs<8>(query, begin, n_keys);
+      query = attend_runs<6>(query, begin, n_keys);
       query = attend_runs<4>(query, begin, n_keys);
       query = attend_runs<3>(query, begin, n_keys);
       attend_runs<1>(query, begin, n_keys);

@@ -15,6 +15,7 @@ struct VecAvx512 {
   static constexpr int kTiles = 2;
   static constexpr int kRows = 6;
   static constexpr int kQueries = 12;
+  static constexpr int kWide = 2;
   static constexpr int kFloatRows = 8;
 
   using F32 = __m512;
@@ -108,9 +109,7 @@ struct VecAvx512 {
     std::memcpy(&four, values, 4);
     return _mm512_dpbusd_epi32(acc, weights, _mm512_set1_epi32(four));
   }
-  static I32 start_biased(std::int32_t neg_sum) {
-    return shifted_set1_i32<7>(neg_sum);
-  }
+  static I32 start_biased(std::int32_t neg_sum) { return shifted_set1_i32<7>(neg_sum); }
   static I32 dot_biased(I32 acc, Bytes weights, const std::int8_t* values) {
     return dot_small(acc, weights, values);
   }

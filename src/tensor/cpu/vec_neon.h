@@ -16,6 +16,8 @@ template <class Target>
 struct NeonLanes {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
+  static constexpr int kQueries = 6;
+  static constexpr int kWide = 1;
   static constexpr int kFloatRows = 4;
 
   using F32 = float32x4x4_t;
@@ -136,7 +138,10 @@ struct NeonLanes {
     const int32x4_t lanes = vdupq_n_s32(x);
     return {lanes, lanes, lanes, lanes};
   }
-  static I32 shifted_set1_i32(std::int32_t x, int shift) { return set1_i32(x * (1 << shift)); }
+  template <int kShift>
+  static I32 shifted_set1_i32(std::int32_t x) {
+    return set1_i32(x * (1 << kShift));
+  }
   static F32 to_f32(I32 a) {
     F32 out;
     for (int i = 0; i < 4; ++i) out.val[i] = vcvtq_f32_s32(a.val[i]);

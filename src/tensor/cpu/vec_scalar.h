@@ -13,11 +13,12 @@ namespace jarip {
 
 struct VecScalar {
   static constexpr const char* kName = "scalar";
-  // The tiles and rows of activations whose products are computed together in registers; the same
-  // of float formats' rows, and of queries.
+  // What is computed together in registers: tiles by rows of activations; rows of float formats;
+  // queries by lanes of 16 keys or dimensions.
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
   static constexpr int kQueries = 4;
+  static constexpr int kWide = 1;
   static constexpr int kFloatRows = 4;
 
   struct F32 {
