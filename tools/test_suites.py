@@ -22,8 +22,14 @@ CONCURRENT_TESTS = (
     "thread_pool_test",
 )
 
+# Too much for qemu; tests/instruction_sets compares whole models there in less time.
+SLOW_UNDER_QEMU = "model_test"
+
 # Folders of tests/ whose tests measure time or count on a quiet machine.
 QUIET = {"browser", "wire"}
+
+# What a folder of tests/ needs besides the release.
+FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",)}
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,15 @@ class Suite:
     environment: dict = field(default_factory=dict)
 
 
-def build(preset, targets=""):
+def build(preset, targets="", needs=("node-packages",)):
     return Suite(
         name=f"build-{preset}",
         command=f"set -o pipefail; cmake --preset {preset} && ninja -C build/{preset} {targets}",
-        needs=("node-packages",), cores=2, step=True, timeout_s=1800)
+        needs=needs, cores=2, step=True, timeout_s=1800)
 
 
-def unit(preset, needs_model, only=""):
-    choice = f"-R '^({only})$'" if only else ""
+def unit(preset, needs_model, only="", but=""):
+    choice = f"-R '^({only})$'" if only else f"-E '^({but})$'" if but else ""
     return Suite(
         name=f"unit-{preset}",
         command=f"ctest --preset {preset} --no-tests=error -j2 {choice} "
@@ -66,7 +72,8 @@ def pytest(folder):
         name=folder.replace("/", "-"),
         command=f"{PYTHON} -m pytest -q -p no:cacheprovider tests/{folder} "
                 f"--junit-xml=$JARIP_REPORTS/pytest.xml",
-        needs=("python-packages", "model", "build-release"), alone=folder in QUIET)
+        needs=("python-packages", "model", "build-release", *FURTHER_NEEDS.get(folder, ())),
+        alone=folder in QUIET)
 
 
 def node_suites():
@@ -103,6 +110,8 @@ def all_suites():
               needs=("build-asan",), cores=2),
         build("tsan", concurrent),
         unit("tsan", ("model",), only="|".join(CONCURRENT_TESTS)),
+        build("aarch64", needs=()),
+        unit("aarch64", (), but=SLOW_UNDER_QEMU),
         *[pytest(folder) for folder in python_folders()],
         *node_suites(),
     ]
