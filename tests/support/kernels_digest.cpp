@@ -203,6 +203,7 @@ void digest_attention(const Kernels& kernels, const AttentionShape& shape) {
   const std::size_t n_pages = (n_positions + kPageLanes - 1) / kPageLanes;
   std::vector<std::byte> memory(n_pages * page_bytes);
   std::vector<std::byte*> pages;
+  pages.reserve(n_pages);
   for (std::size_t i = 0; i < n_pages; ++i) pages.push_back(memory.data() + i * page_bytes);
   const auto keys = noise(std::size_t{n_positions} * head_dim, 8);
   const auto values = noise(std::size_t{n_positions} * head_dim, 9);

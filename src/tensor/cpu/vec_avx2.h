@@ -10,8 +10,8 @@
 
 namespace jarip {
 
-// All but the dot products. Target is the type that adds them: each gets functions of its own, for
-// the linker would give one target's code to all.
+// All but the dot products. Target is a name alone: each target gets functions of its own, for the
+// linker would give one target's code to all.
 template <class Target>
 struct Avx2Lanes {
   static constexpr int kTiles = 1;
@@ -155,7 +155,7 @@ struct Avx2Lanes {
   }
 };
 
-struct VecAvx2 : Avx2Lanes<VecAvx2> {
+struct VecAvx2 : Avx2Lanes<struct TargetAvx2> {
   static constexpr const char* kName = "avx2";
 
   // maddubs adds two products in 16 bits: 2 * 63 * 127 and 2 * 128 * 127 both fit.

@@ -10,7 +10,7 @@
 
 namespace jarip {
 
-struct VecAvxVnni : Avx2Lanes<VecAvxVnni> {
+struct VecAvxVnni : Avx2Lanes<struct TargetAvxVnni> {
   static constexpr const char* kName = "avxvnni";
 
   static I32 dot_small(I32 acc, Bytes weights, const std::int8_t* values) {

@@ -10,9 +10,9 @@
 
 namespace jarip {
 
-// All but the dot products. Target is the type that adds them: each gets functions of its own, for
-// the linker would give one target's code to all.
-template <class Target>
+// All but the dot products. Product is what makes them, or a name alone: each target gets functions
+// of its own, for the linker would give one target's code to all.
+template <class Product>
 struct NeonLanes {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
@@ -204,35 +204,36 @@ struct NeonLanes {
 
 // Where only products of signed bytes exist. Weights stored plus 128 turn signed by their top bit,
 // so no correction is left to start from.
-template <class Target>
-struct SignedNeonLanes : NeonLanes<Target> {
-  using typename NeonLanes<Target>::I32;
-  using typename NeonLanes<Target>::Bytes;
+template <class Product>
+struct SignedNeonLanes : NeonLanes<Product> {
+  using typename NeonLanes<Product>::I32;
+  using typename NeonLanes<Product>::Bytes;
 
   static I32 dot_small(I32 acc, Bytes weights, const std::int8_t* values) {
-    const int8x16_t four = NeonLanes<Target>::broadcast_four(values);
+    const int8x16_t four = NeonLanes<Product>::broadcast_four(values);
     for (int i = 0; i < 4; ++i) {
-      acc.val[i] = Target::dot_signed(acc.val[i], vreinterpretq_s8_u8(weights.val[i]), four);
+      acc.val[i] = Product::dot(acc.val[i], vreinterpretq_s8_u8(weights.val[i]), four);
     }
     return acc;
   }
-  static I32 start_biased(std::int32_t /*neg_sum*/) { return NeonLanes<Target>::set1_i32(0); }
+  static I32 start_biased(std::int32_t /*neg_sum*/) { return NeonLanes<Product>::set1_i32(0); }
   static I32 dot_biased(I32 acc, Bytes weights, const std::int8_t* values) {
     for (int i = 0; i < 4; ++i) weights.val[i] = veorq_u8(weights.val[i], vdupq_n_u8(0x80));
     return dot_small(acc, weights, values);
   }
 };
 
-// What every aarch64 machine has.
-struct VecNeon : SignedNeonLanes<VecNeon> {
-  static constexpr const char* kName = "neon";
-
-  // Two products are added in 16 bits: 2 * 128 * 127 fits.
-  static int32x4_t dot_signed(int32x4_t acc, int8x16_t weights, int8x16_t values) {
+// What every aarch64 machine has. Two products are added in 16 bits: 2 * 128 * 127 fits.
+struct ProductNeon {
+  static int32x4_t dot(int32x4_t acc, int8x16_t weights, int8x16_t values) {
     const int16x8_t low = vmull_s8(vget_low_s8(weights), vget_low_s8(values));
     const int16x8_t high = vmull_high_s8(weights, values);
     return vpadalq_s16(acc, vpaddq_s16(low, high));
   }
+};
+
+struct VecNeon : SignedNeonLanes<ProductNeon> {
+  static constexpr const char* kName = "neon";
 };
 
 }  // namespace jarip

@@ -6,12 +6,14 @@
 
 namespace jarip {
 
-struct VecNeonDotprod : SignedNeonLanes<VecNeonDotprod> {
-  static constexpr const char* kName = "neon-dotprod";
-
-  static int32x4_t dot_signed(int32x4_t acc, int8x16_t weights, int8x16_t values) {
+struct ProductDotprod {
+  static int32x4_t dot(int32x4_t acc, int8x16_t weights, int8x16_t values) {
     return vdotq_s32(acc, weights, values);
   }
+};
+
+struct VecNeonDotprod : SignedNeonLanes<ProductDotprod> {
+  static constexpr const char* kName = "neon-dotprod";
 };
 
 }  // namespace jarip

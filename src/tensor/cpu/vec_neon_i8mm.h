@@ -6,7 +6,7 @@
 
 namespace jarip {
 
-struct VecNeonI8mm : NeonLanes<VecNeonI8mm> {
+struct VecNeonI8mm : NeonLanes<struct ProductI8mm> {
   static constexpr const char* kName = "neon-i8mm";
 
   static I32 dot_small(I32 acc, Bytes weights, const std::int8_t* values) {
