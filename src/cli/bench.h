@@ -16,7 +16,9 @@ struct BenchOptions {
   std::uint32_t n_prefill = 512;     // 0: not timed
   std::uint32_t n_decode = 64;       // 0: not timed
   std::uint32_t batch = 1;           // sequences at once
+  std::uint32_t depth = 0;           // tokens of context before what is timed
   std::uint32_t reps = 5;
+  bool from_stdin = false;  // what to measure comes in lines; prefill, decode, … don't count
   bool json = false;
   bool limits = false;    // of the machine alone; no model is needed
   bool profile = false;   // of each test's steps

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "cli/bench_work.h"
 #include "cli/version.h"
 
 namespace jarip {
@@ -167,26 +168,40 @@ Command declare_bench(BenchOptions& options) {
                                  .help = {"Tokens of the prompt that is read; 0 leaves it out",
                                           "읽을 질문의 토큰 수. 0이면 재지 않는다"},
                                  .reach = Reach::kFlag},
-                                options.n_prefill, {0, 1U << 20U});
+                                options.n_prefill, {0, BenchLimits::kMaxTokens});
   set.add_number<std::uint32_t>({.name = "decode",
                                  .letter = 'n',
                                  .value_name = "N",
                                  .help = {"Tokens of the answer that is written; 0 leaves it out",
                                           "쓸 답의 토큰 수. 0이면 재지 않는다"},
                                  .reach = Reach::kFlag},
-                                options.n_decode, {0, 1U << 20U});
+                                options.n_decode, {0, BenchLimits::kMaxTokens});
   set.add_number<std::uint32_t>({.name = "batch",
                                  .letter = 'b',
                                  .value_name = "N",
                                  .help = {"Sequences computed at once", "한꺼번에 계산할 글의 수"},
                                  .reach = Reach::kFlag},
-                                options.batch, {1, 256});
+                                options.batch, {1, BenchLimits::kMaxBatch});
+  set.add_number<std::uint32_t>({.name = "depth",
+                                 .letter = 'd',
+                                 .value_name = "N",
+                                 .help = {"Tokens that each sequence has before what is timed",
+                                          "재기 전에 글마다 이미 읽어 둔 토큰 수"},
+                                 .reach = Reach::kFlag},
+                                options.depth, {0, BenchLimits::kMaxTokens});
   set.add_number<std::uint32_t>({.name = "reps",
                                  .letter = 'r',
                                  .value_name = "N",
                                  .help = {"How often each is measured", "되풀이해서 잴 횟수"},
                                  .reach = Reach::kFlag},
                                 options.reps, {1, 1000});
+  set.add_switch({.name = "from-stdin",
+                  .help = {"Measure what lines of standard input ask for, such as "
+                           "\"decode 32 batch 4 depth 512\", and answer each in JSON",
+                           "\"decode 32 batch 4 depth 512\" 같은 표준 입력의 줄마다 재고 JSON으로 "
+                           "답한다"},
+                  .reach = Reach::kFlag},
+                 options.from_stdin);
   set.add_switch({.name = "profile",
                   .help = {"Show where the time of each test went, beside the machine's limits",
                            "기계의 한계와 견주어 시간이 어디에 쓰였는지 보여 준다"},

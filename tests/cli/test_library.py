@@ -55,3 +55,20 @@ def test_bench_measures_512_and_64_tokens_unless_told(jarip, tiny):
     lines = [line.split() for line in done.stdout.decode().splitlines()]
     assert lines[0][:4] == ["test", "tokens", "batch", "threads"]
     assert [line[:3] for line in lines[1:]] == [["prefill", "512", "1"], ["decode", "64", "1"]]
+
+
+def test_bench_answers_lines_of_standard_input(jarip, tiny):
+    lines = "prefill 32\ndecode 4 batch 2 depth 8\nno 1\n"
+    done = jarip("bench", tiny, "--from-stdin", stdin=lines)
+    assert done.returncode == 0, done.stderr
+    ready, prefill, decode, refused = map(json.loads, done.stdout.splitlines())
+    assert ready == {"ready": True}
+    assert prefill["seconds"] > 0
+    assert decode["seconds"] > 0
+    assert '"no" is none of prefill' in refused["error"]
+
+
+def test_bench_times_what_follows_a_context(jarip, tiny):
+    done = jarip("bench", tiny, "-p", "8", "-n", "4", "--depth", "64", "--reps", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [row["depth"] for row in json.loads(done.stdout)] == [64, 64]
