@@ -7,17 +7,16 @@ scalar reference, on the default model and the texts of tests/fidelity/text.
     build/venv/bin/python tools/fidelity.py --no-peer  leave llama.cpp out"""
 
 import argparse
-import hashlib
 import json
 import os
 import pathlib
 import platform
 import re
-import subprocess
 import sys
-import tarfile
 
 from fidelity_metrics import compare, next_tokens_of, read_logits
+from marked_page import write_between_marks
+from peers import PrebuiltLlama, run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ROOT / "tests" / "fidelity" / "text"
@@ -26,16 +25,6 @@ RELEASE = ROOT / "build" / "release"
 PAGE = ROOT / "docs" / "fidelity.md"
 WINDOW = 512
 LANGUAGES = ("english", "korean")
-
-
-def run(command, **options):
-    """Runs a command; on failure shows what it said and raises."""
-    result = subprocess.run([str(word) for word in command], check=False, capture_output=True,
-                            **options)
-    if result.returncode != 0:
-        sys.stderr.write(result.stderr.decode(errors="replace")[-4000:])
-        raise RuntimeError(f"{command[0]} ended with status {result.returncode}")
-    return result.stdout
 
 
 def default_model():
@@ -69,48 +58,18 @@ def dump_ours(model, path_name, ids, output):
 
 
 class Peer:
-    """llama.cpp: the library of one npm package, the header files out of the source of the same
-    release in another, and our peer_logits.cpp between."""
+    """llama.cpp out of a package, with our peer_logits.cpp before it."""
 
     def __init__(self):
-        self.record = json.loads((ROOT / "tests/fidelity/peer.json").read_text())
-        self.folder = WORK / "peer"
-        self.program = self.folder / "peer_logits"
-        self.binaries = self.folder / "library" / "package" / "bins" / "linux-x64"
-
-    def unpack(self, part):
-        package = self.record[part]["package"]
-        target = self.folder / part
-        if target.is_dir():
-            return target
-        scratch = self.folder / f".{part}"
-        scratch.mkdir(parents=True, exist_ok=True)
-        wanted = f"{package}@{self.record['package_version']}"
-        run(["npm", "pack", "--silent", "--pack-destination", scratch, wanted], cwd=self.folder)
-        (archive,) = scratch.glob("*.tgz")
-        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-        if digest != self.record[part]["sha256"]:
-            raise RuntimeError(f"{wanted} has SHA-256 {digest}, not the recorded one")
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
-        archive.unlink()
-        scratch.rename(target)
-        return target
+        self.llama = PrebuiltLlama()
+        self.release = self.llama.release
 
     def prepare(self):
-        self.unpack("library")
-        bundle = self.unpack("headers") / "package" / "llama" / "gitRelease.bundle"
-        source = self.folder / "source"
-        if not source.is_dir():
-            run(["git", "clone", "--quiet", bundle, source])
-        libraries = [*self.binaries.glob("libllama.v*.so"), *self.binaries.glob("libggml.v*.so"),
-                     self.binaries / "libggml-base.so"]
-        run(["clang++-19", "-std=c++20", "-O2", "-I", source / "include",
-             "-I", source / "ggml" / "include", ROOT / "tests/fidelity/peer_logits.cpp",
-             *libraries, f"-Wl,-rpath,{self.binaries}", "-o", self.program])
+        self.llama.prepare()
+        self.program = self.llama.compile(ROOT / "tests" / "fidelity" / "peer_logits.cpp")
 
     def dump(self, model, ids, output):
-        run([self.program, model, ids, output, self.binaries])
+        run([self.program, model, ids, output, self.llama.binaries])
 
 
 def measure(model, peer):
@@ -146,7 +105,7 @@ def processor():
 def table(results, peer):
     titles = {"reference": "jarip, reference", "optimized": "jarip, optimized"}
     if peer:
-        titles["peer"] = f"llama.cpp {peer.record['release']}"
+        titles["peer"] = f"llama.cpp {peer.release}"
     lines = ["| text | tokens | path | mean KL | highest KL | same likeliest token | perplexity |",
              "|---|---|---|---|---|---|---|"]
     for language, rows in results.items():
@@ -158,16 +117,6 @@ def table(results, peer):
     lines += ["", f"Measured by `make fidelity` on {processor()}, "
                   f"{len(os.sched_getaffinity(0))} threads; {compiler}."]
     return "\n".join(lines)
-
-
-def write_page(text):
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = "<!-- numbers -->\n", "\n<!-- end of numbers -->"
-    head, found_begin, rest = page.partition(begin)
-    _, found_end, tail = rest.partition(end)
-    if not found_begin or not found_end:
-        raise RuntimeError(f"{PAGE} has lost the marks around its numbers")
-    PAGE.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
 def main():
@@ -185,7 +134,7 @@ def main():
         text = table(measure(model, peer), peer)
         print(text)
         if arguments.write:
-            write_page(text)
+            write_between_marks(PAGE, "numbers", text)
     except (RuntimeError, ValueError, OSError) as error:
         print(f"fidelity: {error}", file=sys.stderr)
         return 1
