@@ -81,6 +81,8 @@ class PackedMatrix {
   [[nodiscard]] std::uint32_t n_blocks() const { return n_cols_ / kBlockCols; }
   [[nodiscard]] std::size_t memory_bytes() const { return buffer_.size(); }
 
+  [[nodiscard]] std::size_t tile_weight_bytes() const { return tile_weight_bytes_; }
+
   // The weights of a tile (quants or floats), 64-byte aligned, and its scales, 32-byte aligned.
   [[nodiscard]] const std::uint8_t* tile_weights(std::uint32_t tile) const {
     return buffer_.at<const std::uint8_t>(tile * tile_weight_bytes_);

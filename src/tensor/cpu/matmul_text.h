@@ -225,11 +225,18 @@ struct BlockSums {
   }
 };
 
+// Asks for what lies `ahead` bytes beyond a block. Memory streams at full speed only so: the
+// machine's own prefetching stops at each page of 4 KiB.
+[[gnu::always_inline]] inline void prefetch(const std::uint8_t* block, std::size_t n_bytes,
+                                            std::size_t ahead) {
+  for (std::size_t line = 0; line < n_bytes; line += 64) __builtin_prefetch(block + line + ahead);
+}
+
 // kTiles tiles for kRows rows of activations: what is unpacked serves all rows, what is broadcast
-// all tiles.
+// all tiles. ahead: how far beyond each block to prefetch; 0 when the tiles are in the caches.
 template <class V, class Weights, int kTiles, int kRows>
 void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
-                   std::uint32_t row, const MatmulOutput& to) {
+                   std::uint32_t row, const MatmulOutput& to, std::size_t ahead) {
   const ActivationBlock* blocks = in.row_blocks(row);
   const std::uint32_t n_blocks = matrix.n_blocks();
   BlockSums<V, kTiles, kRows> block;
@@ -258,6 +265,9 @@ void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const Quantiz
   for (std::uint32_t b = 0; b < n_blocks; ++b) {
     Weights weights[kTiles];
     for (int t = 0; t < kTiles; ++t) weights[t] = Weights::load(matrix.tile_scales(tile + t), b);
+    if (ahead != 0) {
+      for (const std::uint8_t* at : block.weights) prefetch(at, Weights::kQuantBytes, ahead);
+    }
     add_part.template operator()<0>(weights, b);
     if constexpr (Weights::kParts == 2) add_part.template operator()<1>(weights, b);
     for (int t = 0; t < kTiles; ++t) block.weights[t] += Weights::kQuantBytes;
@@ -309,28 +319,48 @@ void multiply_float_rows(const PackedMatrix& matrix, std::uint32_t tile, const f
   }
 }
 
-// All rows of kTiles tiles.
+// All rows of kTiles tiles. The first rows to meet them prefetch the tiles that come next.
 template <class V, class Weights, int kTiles>
 void multiply_tiles(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
                     const MatmulRange& range, const MatmulOutput& to) {
   std::uint32_t row = range.row_begin;
-  for (; row + V::kRows <= range.row_end; row += V::kRows) {
-    multiply_rows<V, Weights, kTiles, V::kRows>(matrix, tile, in, row, to);
-  }
+  std::size_t ahead = kTiles * matrix.tile_weight_bytes();
+  const auto multiply = [&]<int kRows>() {
+    multiply_rows<V, Weights, kTiles, kRows>(matrix, tile, in, row, to, ahead);
+    row += kRows;
+    ahead = 0;
+  };
+  while (row + V::kRows <= range.row_end) multiply.template operator()<V::kRows>();
   if constexpr (V::kRows > 4) {
-    for (; row + 4 <= range.row_end; row += 4) {
-      multiply_rows<V, Weights, kTiles, 4>(matrix, tile, in, row, to);
-    }
+    if (row + 4 <= range.row_end) multiply.template operator()<4>();
   }
-  for (; row + 2 <= range.row_end; row += 2) {
-    multiply_rows<V, Weights, kTiles, 2>(matrix, tile, in, row, to);
+  if (row + 2 <= range.row_end) multiply.template operator()<2>();
+  if (row < range.row_end) multiply.template operator()<1>();
+}
+
+// Few rows: the time goes into reading the weights, so they are read once, in order.
+template <class V, class Weights, int kRows>
+void stream_tiles(const PackedMatrix& matrix, const QuantizedRows& in, const MatmulRange& range,
+                  const MatmulOutput& to) {
+  constexpr std::size_t kAhead = 4096;
+  for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
+    multiply_rows<V, Weights, 1, kRows>(matrix, tile, in, range.row_begin, to, kAhead);
   }
-  if (row < range.row_end) multiply_rows<V, Weights, kTiles, 1>(matrix, tile, in, row, to);
 }
 
 template <class V, class Weights>
 void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
                         const MatmulRange& range, const MatmulOutput& to) {
+  switch (range.row_end - range.row_begin) {
+    case 1:
+      return stream_tiles<V, Weights, 1>(matrix, in, range, to);
+    case 2:
+      return stream_tiles<V, Weights, 2>(matrix, in, range, to);
+    case 4:
+      return stream_tiles<V, Weights, 4>(matrix, in, range, to);
+    default:
+      break;
+  }
   std::uint32_t tile = range.tile_begin;
   for (; tile + V::kTiles <= range.tile_end; tile += V::kTiles) {
     multiply_tiles<V, Weights, V::kTiles>(matrix, tile, in, range, to);
