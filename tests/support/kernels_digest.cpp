@@ -144,7 +144,7 @@ Result<> digest_matmul(const Kernels& kernels, const FormatRow& format) {
     const auto bytes = random_weights(format.format, n_out, kCols);
     JARIP_TRY(const PackedMatrix weights,
               PackedMatrix::pack(format.format, bytes, n_out, kCols, pool));
-    for (const std::uint32_t n : {1U, 2U, 23U}) {
+    for (const std::uint32_t n : {1U, 2U, 4U, 23U}) {
       const auto x = noise(std::size_t{n} * kCols, n);
       const QuantizedRows quantized = quantize(kernels, x, kCols);
       auto out = noise(std::size_t{n} * n_out, 3);
