@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -61,6 +62,13 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   MappedFile file;
   file.bytes_ = *bytes;
   return file;
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+  constexpr std::uintptr_t kPage = 4096;  // or a multiple; then the call below only fails
+  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + kPage - 1) / kPage * kPage;
+  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / kPage * kPage;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() { unmap(bytes_); }

@@ -23,6 +23,10 @@ class MappedFile {
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
 
+  // Gives back the memory that whole pages of a part of bytes() take. They can still be read, and
+  // are then fetched again. From any thread.
+  void release(std::span<const std::byte> part) const;
+
  private:
   std::span<const std::byte> bytes_;
 };

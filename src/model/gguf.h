@@ -92,6 +92,12 @@ class GgufFile {
   [[nodiscard]] const GgufValue* find_value(std::string_view key) const;
   [[nodiscard]] const GgufTensor* find_tensor(std::string_view name) const;
 
+  // Gives back the memory that a part of a tensor's data takes, once it has been read for the last
+  // time: a loader that copies would else hold the model twice.
+  void release(std::span<const std::byte> part) const {
+    if (!file_.bytes().empty()) file_.release(part);
+  }
+
   // Typed reads. The Result is an error when the key is absent (kCorrupt, naming it) or has another
   // type; integers of any width and sign convert when the number fits.
   [[nodiscard]] Result<std::uint64_t> read_uint(std::string_view key) const;

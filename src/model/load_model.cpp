@@ -15,7 +15,8 @@ Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool
     case ComputePath::kOptimized:
       break;
   }
-  return Transformer::load(config, tensors, pool, options);
+  return Transformer::load(config, tensors, pool, options,
+                           [&file](std::span<const std::byte> part) { file.release(part); });
 }
 
 }  // namespace jarip

@@ -20,22 +20,29 @@ std::vector<float> read_optional(const GgufTensor* tensor) {
   return tensor == nullptr ? std::vector<float>{} : read_vector(*tensor);
 }
 
-Result<PackedMatrix> pack(const GgufTensor& tensor, ThreadPool& pool) {
-  return PackedMatrix::pack(tensor.format, tensor.data, static_cast<std::uint32_t>(tensor.shape[1]),
-                            static_cast<std::uint32_t>(tensor.shape[0]), pool);
-}
+// How the matrices of a model are packed.
+struct Packer {
+  ThreadPool& pool;
+  const PackedMatrix::OnRead& on_read;
 
-Result<LayerWeights> load_layer(const LayerTensors& tensors, ThreadPool& pool) {
+  Result<PackedMatrix> operator()(const GgufTensor* tensor) const {
+    return PackedMatrix::pack(tensor->format, tensor->data,
+                              static_cast<std::uint32_t>(tensor->shape[1]),
+                              static_cast<std::uint32_t>(tensor->shape[0]), pool, on_read);
+  }
+};
+
+Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack) {
   LayerWeights out;
   out.attention_norm = read_vector(*tensors.attention_norm);
   out.ff_norm = read_vector(*tensors.ff_norm);
-  JARIP_TRY(out.query, pack(*tensors.query, pool));
-  JARIP_TRY(out.key, pack(*tensors.key, pool));
-  JARIP_TRY(out.value, pack(*tensors.value, pool));
-  JARIP_TRY(out.attention_out, pack(*tensors.attention_out, pool));
-  JARIP_TRY(out.gate, pack(*tensors.gate, pool));
-  JARIP_TRY(out.up, pack(*tensors.up, pool));
-  JARIP_TRY(out.down, pack(*tensors.down, pool));
+  JARIP_TRY(out.query, pack(tensors.query));
+  JARIP_TRY(out.key, pack(tensors.key));
+  JARIP_TRY(out.value, pack(tensors.value));
+  JARIP_TRY(out.attention_out, pack(tensors.attention_out));
+  JARIP_TRY(out.gate, pack(tensors.gate));
+  JARIP_TRY(out.up, pack(tensors.up));
+  JARIP_TRY(out.down, pack(tensors.down));
   return out;
 }
 
@@ -65,21 +72,23 @@ Transformer::Transformer(const ModelConfig& config, const ModelTensors& tensors,
 
 Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
                                                  const ModelTensors& tensors, ThreadPool& pool,
-                                                 const LoadOptions& options) {
+                                                 const LoadOptions& options,
+                                                 const PackedMatrix::OnRead& on_read) {
   JARIP_TRY(const Kernels* kernels, select_kernels());
   std::unique_ptr<Transformer> model(new Transformer(config, tensors, pool, *kernels));
+  const Packer pack{pool, on_read};
   const auto report = [&](std::size_t n_done) {
     if (options.on_progress == nullptr) return;
     options.on_progress(options.progress_context,
                         static_cast<float>(n_done) / static_cast<float>(config.n_layers + 1));
   };
-  JARIP_TRY(model->embedding_, pack(*tensors.embedding, pool));
+  JARIP_TRY(model->embedding_, pack(tensors.embedding));
   if (!config.tied_embedding) {
-    JARIP_TRY(model->output_, pack(*tensors.output, pool));
+    JARIP_TRY(model->output_, pack(tensors.output));
   }
   report(1);
   for (const LayerTensors& layer : tensors.layers) {
-    JARIP_TRY(model->layers_.emplace_back(), load_layer(layer, pool));
+    JARIP_TRY(model->layers_.emplace_back(), load_layer(layer, pack));
     report(model->layers_.size() + 1);
   }
   return model;

@@ -32,7 +32,8 @@ struct LayerWeights {
 class Transformer final : public Model {
  public:
   static Result<std::unique_ptr<Model>> load(const ModelConfig& config, const ModelTensors& tensors,
-                                             ThreadPool& pool, const LoadOptions& options);
+                                             ThreadPool& pool, const LoadOptions& options,
+                                             const PackedMatrix::OnRead& on_read);
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] std::size_t kv_page_bytes() const override;

@@ -15,6 +15,8 @@ using Word = std::uint32_t;
 
 constexpr Word kLowNibbles = 0x0F0F0F0F;
 constexpr std::size_t kVectorBytes = 64;
+// Stored bytes that are packed before on_read hears of them.
+constexpr std::size_t kSlabBytes = std::size_t{16} << 20U;
 
 Word read_word(const void* bytes, std::size_t index) {
   Word word = 0;
@@ -188,7 +190,7 @@ void read_quants(Format format, const std::uint8_t* block, std::uint32_t row,
 
 Result<PackedMatrix> PackedMatrix::pack(Format format, std::span<const std::byte> bytes,
                                         std::uint32_t n_rows, std::uint32_t n_cols,
-                                        ThreadPool& pool) {
+                                        ThreadPool& pool, const OnRead& on_read) {
   const PackedLayout layout = packed_layout(format);
   PackedMatrix matrix;
   matrix.format_ = format;
@@ -204,7 +206,14 @@ Result<PackedMatrix> PackedMatrix::pack(Format format, std::span<const std::byte
   matrix.scales_offset_ = (n_tiles * matrix.tile_weight_bytes_ + 63) / 64 * 64;
   JARIP_TRY(matrix.buffer_,
             AlignedBuffer::allocate(matrix.scales_offset_ + n_tiles * matrix.tile_scale_bytes_));
-  pool.run(matrix.n_tiles(), [&](std::uint32_t tile, unsigned) { matrix.pack_tile(bytes, tile); });
+  const std::size_t stored_tile_bytes = kTileRows * row_bytes(format, n_cols);
+  const auto per_slab = static_cast<std::uint32_t>(kSlabBytes / stored_tile_bytes + 1);
+  for (std::uint32_t first = 0; first < n_tiles; first += per_slab) {
+    const std::uint32_t count = std::min(per_slab, matrix.n_tiles() - first);
+    pool.run(count, [&](std::uint32_t i, unsigned) { matrix.pack_tile(bytes, first + i); });
+    const auto read = bytes.subspan(first * stored_tile_bytes);
+    if (on_read) on_read(read.first(std::min(count * stored_tile_bytes, read.size())));
+  }
   return matrix;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "base/aligned_buffer.h"
@@ -66,10 +67,12 @@ class PackedMatrix {
   PackedMatrix() = default;
 
   // bytes: n_rows rows of n_cols weights, as stored in the file; n_cols is a multiple of the
-  // format's block. The last tile is filled up with zero rows. Errors: kUnavailable (memory).
+  // format's block. The last tile is filled up with zero rows. on_read is told of each part of
+  // bytes that won't be read again, on the calling thread. Errors: kUnavailable (memory).
+  using OnRead = std::function<void(std::span<const std::byte>)>;
   [[nodiscard]] static Result<PackedMatrix> pack(Format format, std::span<const std::byte> bytes,
                                                  std::uint32_t n_rows, std::uint32_t n_cols,
-                                                 ThreadPool& pool);
+                                                 ThreadPool& pool, const OnRead& on_read = {});
 
   // Row `row` as f32, as dequantize_row gives it from the stored bytes.
   void unpack_row(std::uint32_t row, std::span<float> out) const;
