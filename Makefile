@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test build model lint format fidelity golden
+.PHONY: help serve test build model lint format fidelity bench golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -42,6 +42,11 @@ fidelity: ## Measure the arithmetic against the reference and rewrite docs/fidel
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/make_venv.py
 	@build/venv/bin/python tools/fidelity.py --write
+
+bench: build ## Measure beside other programs, 15 minutes (ARGS=--quick, 2; ARGS=--write, the page)
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/make_venv.py build/bench/venv bench/compare/requirements.txt
+	@build/bench/venv/bin/python bench/compare/compare.py $(ARGS)
 
 golden: ## Rewrite the golden answers in tests/golden (look at the difference before a commit)
 	@$(PYTHON) tools/update_golden.py

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 mapfile -t cpp < <(find src tests fuzz bench -path '*/node_modules' -prune -o \
   \( -name '*.h' -o -name '*.cpp' \) -print | sort)
-mapfile -t python < <(find tools tests -path '*/node_modules' -prune -o -name '*.py' -print | sort)
+mapfile -t python < <(find tools tests bench -path '*/node_modules' -prune -o -name '*.py' -print | sort)
 mapfile -t shell < <(find tools tests .ci -path '*/node_modules' -prune -o \
   \( -name '*.sh' -o -path '.ci/run' \) -print | sort)
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes build/venv hold exactly what tests/requirements.txt pins.
+"""Makes build/venv hold exactly what tests/requirements.txt pins, or another folder what another
+file pins.
 
-    tools/make_venv.py
+    tools/make_venv.py [FOLDER REQUIREMENTS]
 
 Asks the environment itself what it holds, so that a second run costs a fraction of a second and a
 damaged environment is repaired."""
@@ -12,8 +13,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-VENV = ROOT / "build" / "venv"
-REQUIREMENTS = ROOT / "tests" / "requirements.txt"
+VENV = "build/venv"
+REQUIREMENTS = "tests/requirements.txt"
 
 # Run by the environment's own Python: prints every pin that it does not hold.
 CHECK = """
@@ -48,22 +49,24 @@ def missing(python, pins):
 
 
 def main():
-    python = VENV / "bin" / "python"
-    pins = read_pins(REQUIREMENTS.read_text(encoding="utf-8"))
+    venv_name, requirements_name = sys.argv[1:] or (VENV, REQUIREMENTS)
+    venv, requirements = ROOT / venv_name, ROOT / requirements_name
+    python = venv / "bin" / "python"
+    pins = read_pins(requirements.read_text(encoding="utf-8"))
     lacking = missing(python, pins)
     if lacking == []:
         return 0
     if lacking is None:
-        shutil.rmtree(VENV, ignore_errors=True)
-        print(f"making {VENV.relative_to(ROOT)}", flush=True)
-        made = subprocess.run([sys.executable, "-m", "venv", VENV], check=False).returncode == 0
+        shutil.rmtree(venv, ignore_errors=True)
+        print(f"making {venv_name}", flush=True)
+        made = subprocess.run([sys.executable, "-m", "venv", venv], check=False).returncode == 0
         if not made:
             print("jarip: python3 -m venv failed; on Debian the package is python3-venv")
             return 1
     install = [python, "-m", "pip", "install", "--quiet", "--no-input",
-               "--disable-pip-version-check", "--requirement", REQUIREMENTS]
+               "--disable-pip-version-check", "--requirement", requirements]
     if subprocess.run(install, check=False).returncode != 0:
-        print(f"jarip: pip could not install {REQUIREMENTS.relative_to(ROOT)}; see above")
+        print(f"jarip: pip could not install {requirements_name}; see above")
         return 1
     lacking = missing(python, pins)
     if lacking:

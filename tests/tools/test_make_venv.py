@@ -1,11 +1,12 @@
-"""Every Python package of the tests is pinned."""
+"""Every Python package of the tests and of the comparison is pinned."""
 
 import make_venv
 import pytest
 
 
-def test_the_requirements_of_this_repository_are_pinned():
-    assert make_venv.read_pins(make_venv.REQUIREMENTS.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", [make_venv.REQUIREMENTS, "bench/compare/requirements.txt"])
+def test_the_requirements_of_this_repository_are_pinned(name):
+    assert make_venv.read_pins((make_venv.ROOT / name).read_text(encoding="utf-8"))
 
 
 def test_a_loose_requirement_is_refused():
