@@ -20,10 +20,7 @@ struct PartLine {
 };
 
 std::vector<PartLine> lines_of(const StepProfile& profile, const MachineLimits& limits) {
-  double total = 0;
-  for (std::size_t i = 0; i < kStepPartNames.size(); ++i) {
-    total += profile.part(static_cast<StepPart>(i)).seconds;
-  }
+  const double total = profile.seconds();
   std::vector<PartLine> lines;
   for (std::size_t i = 0; i < kStepPartNames.size(); ++i) {
     const StepWork& work = profile.part(static_cast<StepPart>(i));

@@ -138,7 +138,7 @@ class Reference final : public Model {
                           const KvMemory& kv) {
     const auto* row = embedding_.weights.data() + std::size_t{token} * config_.d_model;
     std::vector<float> x(row, row + config_.d_model);
-    std::vector<float> angles(std::size_t{2} * rope_.n_pairs());
+    std::vector<float> angles(rope_.n_angles());
     rope_.angles(position, angles);
     for (std::uint32_t layer = 0; layer < config_.n_layers; ++layer) {
       const DenseLayer& w = layers_[layer];
@@ -167,10 +167,12 @@ class Reference final : public Model {
     std::vector<float> keys = multiply(layers_[layer].key, normed);
     const std::vector<float> values = multiply(layers_[layer].value, normed);
     for (std::size_t head = 0; head < config_.n_heads; ++head) {
-      rope_.rotate(std::span(queries).subspan(head * d, d), angles, 1.0F);
+      scalar_kernels().rotate(rope_.rotation(angles, config_.head_dim), 1.0F,
+                              queries.data() + head * d);
     }
     for (std::size_t head = 0; head < config_.n_kv_heads; ++head) {
-      rope_.rotate(std::span(keys).subspan(head * d, d), angles, 1.0F);
+      scalar_kernels().rotate(rope_.rotation(angles, config_.head_dim), 1.0F,
+                              keys.data() + head * d);
     }
     std::ranges::copy(keys, kv_row(kv, pages, layer, 0, position));
     std::ranges::copy(values, kv_row(kv, pages, layer, 1, position));

@@ -40,7 +40,8 @@ SinCos exact_sin_cos(double x) {
   }
 }
 
-Rope::Rope(const ModelConfig& config, std::span<const float> factors) : neox_(config.rope_neox) {
+Rope::Rope(const ModelConfig& config, std::span<const float> factors)
+    : rope_dim_(config.rope_dim / 2 * 2), neox_(config.rope_neox) {
   const double log_base = exact_log(static_cast<double>(config.rope_base));
   for (std::uint32_t i = 0; i < config.rope_dim / 2; ++i) {
     const double freq = exact_exp(-2.0 * i / config.rope_dim * log_base);
@@ -49,26 +50,15 @@ Rope::Rope(const ModelConfig& config, std::span<const float> factors) : neox_(co
 }
 
 void Rope::angles(std::uint32_t position, std::span<float> out) const {
+  const std::size_t step = neox_ ? 1 : 2;               // from one pair to the next
+  const std::size_t apart = neox_ ? freqs_.size() : 1;  // from a pair's first to its second
+  const std::span<float> sines = out.subspan(rope_dim_);
   for (std::size_t i = 0; i < freqs_.size(); ++i) {
     const SinCos value = exact_sin_cos(position * freqs_[i]);
-    out[i] = static_cast<float>(value.cos);
-    out[freqs_.size() + i] = static_cast<float>(value.sin);
+    out[i * step] = out[i * step + apart] = static_cast<float>(value.cos);
+    sines[i * step] = -static_cast<float>(value.sin);
+    sines[i * step + apart] = static_cast<float>(value.sin);
   }
-}
-
-void Rope::rotate(std::span<float> head, std::span<const float> angles, float scale) const {
-  const std::size_t n = freqs_.size();
-  const float* cosines = angles.data();
-  const float* sines = angles.data() + n;
-  const std::size_t step = neox_ ? 1 : 2;   // from one pair to the next
-  const std::size_t apart = neox_ ? n : 1;  // from a pair's first to its second
-  for (std::size_t i = 0; i < n; ++i) {
-    const float x = head[i * step];
-    const float y = head[i * step + apart];
-    head[i * step] = (x * cosines[i] - y * sines[i]) * scale;
-    head[i * step + apart] = (x * sines[i] + y * cosines[i]) * scale;
-  }
-  for (std::size_t i = 2 * n; i < head.size(); ++i) head[i] *= scale;
 }
 
 }  // namespace jarip

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "tensor/kernels.h"
 
 namespace jarip {
 
@@ -15,16 +16,21 @@ class Rope {
   // factors: divisors of the frequencies, [rope_dim / 2], or empty.
   Rope(const ModelConfig& config, std::span<const float> factors);
 
-  [[nodiscard]] std::uint32_t n_pairs() const { return static_cast<std::uint32_t>(freqs_.size()); }
+  // Numbers that angles() writes.
+  [[nodiscard]] std::size_t n_angles() const { return std::size_t{2} * rope_dim_; }
 
-  // Cosines, then sines, of every pair's angle at a position: out is [2, n_pairs].
+  // What turns every element of a head at a position: cosines [rope_dim], then sines [rope_dim],
+  // negative for the first of each pair.
   void angles(std::uint32_t position, std::span<float> out) const;
 
-  // Rotates one head in place and multiplies all of it by scale.
-  void rotate(std::span<float> head, std::span<const float> angles, float scale) const;
+  // The rotation that these angles give to a head of head_dim.
+  [[nodiscard]] Rotation rotation(std::span<const float> angles, std::uint32_t head_dim) const {
+    return {angles.data(), angles.data() + rope_dim_, rope_dim_, head_dim, neox_};
+  }
 
  private:
-  std::vector<double> freqs_;
+  std::vector<double> freqs_;  // one a pair
+  std::uint32_t rope_dim_;
   bool neox_;
 };
 

@@ -21,10 +21,10 @@ TEST(Rope, RotatesPairsByThePositionTimesTheirFrequency) {
   config.rope_dim = 4;
   config.rope_base = 100.0F;
   const Rope interleaved(config, {});
-  std::vector<float> angles(4);
+  std::vector<float> angles(interleaved.n_angles());
   interleaved.angles(3, angles);
   std::vector<float> head = {1, 0, 0, 2, 5};
-  interleaved.rotate(head, angles, 2.0F);
+  scalar_kernels().rotate(interleaved.rotation(angles, 5), 2.0F, head.data());
   EXPECT_NEAR(head[0], 2 * std::cos(3.0), 1e-6);
   EXPECT_NEAR(head[1], 2 * std::sin(3.0), 1e-6);
   EXPECT_NEAR(head[2], -4 * std::sin(0.3), 1e-6);
@@ -36,7 +36,7 @@ TEST(Rope, RotatesPairsByThePositionTimesTheirFrequency) {
   const Rope halves(config, factors);
   halves.angles(3, angles);
   head = {1, 0, 0, 2};
-  halves.rotate(head, angles, 1.0F);
+  scalar_kernels().rotate(halves.rotation(angles, 4), 1.0F, head.data());
   EXPECT_NEAR(head[0], std::cos(3.0), 1e-6);
   EXPECT_NEAR(head[2], std::sin(3.0), 1e-6);
   EXPECT_NEAR(head[1], -2 * std::sin(0.15), 1e-6);

@@ -40,6 +40,11 @@ class StepProfile {
   [[nodiscard]] const StepWork& part(StepPart part) const {
     return parts_[static_cast<std::size_t>(part)];
   }
+  [[nodiscard]] double seconds() const {
+    double sum = 0;
+    for (const StepWork& work : parts_) sum += work.seconds;
+    return sum;
+  }
   void clear() { parts_ = {}; }
   // Begins the clock of a step.
   void start() { last_ = Clock::now(); }

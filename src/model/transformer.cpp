@@ -193,7 +193,7 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
   grow(attended_, std::size_t{n_tokens_} * query_dim());
   grow(gate_, std::size_t{n_tokens_} * config_.d_ff);
   grow(up_, std::size_t{n_tokens_} * config_.d_ff);
-  grow(angles_, std::size_t{n_tokens_} * 2 * rope_.n_pairs());
+  grow(angles_, n_tokens_ * rope_.n_angles());
 
   places_.clear();
   page_pointers_.clear();
@@ -211,8 +211,7 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
     for (std::uint32_t t = 0; t < n; ++t) {
       const std::uint32_t position = chunk.position + t;
       places_.push_back({pages[position / kKvPageTokens], position % kKvPageTokens});
-      rope_.angles(position,
-                   std::span(angles_).subspan(std::size_t{first_row + t} * 2 * rope_.n_pairs()));
+      rope_.angles(position, std::span(angles_).subspan((first_row + t) * rope_.n_angles()));
     }
     for (std::uint32_t t = 0; t < n;) {
       const std::uint32_t position = chunk.position + t;
@@ -291,15 +290,15 @@ void Transformer::rotate_and_store(std::uint32_t layer) {
       float* queries = qkv_.data() + std::size_t{row} * qkv_dim();
       float* keys = queries + query_dim();
       const float* values = keys + kv_dim();
-      const auto angles = std::span<const float>(angles_).subspan(
-          std::size_t{row} * 2 * rope_.n_pairs(), std::size_t{2} * rope_.n_pairs());
+      const Rotation rotation =
+          rope_.rotation(std::span(angles_).subspan(row * rope_.n_angles()), head_dim);
       for (std::uint32_t head = 0; head < config_.n_heads; ++head) {
-        rope_.rotate({queries + std::size_t{head} * head_dim, head_dim}, angles, query_scale);
+        kernels_.rotate(rotation, query_scale, queries + std::size_t{head} * head_dim);
       }
       for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
         const std::size_t column = std::size_t{head} * head_dim;
         std::byte* page = places_[row].page + head_offset(layer, head);
-        rope_.rotate({keys + column, head_dim}, angles, 1.0F);
+        kernels_.rotate(rotation, 1.0F, keys + column);
         kernels_.store_key(keys + column, head_dim, places_[row].slot, page);
         kernels_.store_value(values + column, head_dim, places_[row].slot, page);
       }

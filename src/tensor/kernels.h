@@ -59,10 +59,20 @@ constexpr std::size_t attention_scratch_floats(std::uint32_t head_dim) {
   return std::size_t{kMaxAttentionQueries} * (kQueryStride + kAttentionRange + head_dim + 4);
 }
 
+// The rotation of heads at one position. Element i turns with its partner: out[i] = (x[i] *
+// cosines[i] + x[partner] * sines[i]) * scale, two products, their sum, and a product.
+struct Rotation {
+  const float* cosines;    // [rope_dim]
+  const float* sines;      // [rope_dim], negative for the first of each pair
+  std::uint32_t rope_dim;  // leading elements that turn
+  std::uint32_t head_dim;  // the others are multiplied by scale
+  bool halves;             // pairs are (i, i + rope_dim / 2), and not (2i, 2i + 1)
+};
+
 struct Kernels {
   std::string_view name;
 
-  // Rows of x [n, n_cols], n_cols a multiple of 32, into out. Scale: largest magnitude / 127.
+  // One row of x, n_cols a multiple of 32. Scale: the largest magnitude, at least 2^-100, / 127.
   void (*quantize_row)(const float* x, std::uint32_t n_cols, std::int8_t* values,
                        ActivationBlock* blocks);
 
@@ -78,6 +88,8 @@ struct Kernels {
 
   // out[i] = silu(gate[i]) * up[i]; n a multiple of 16; out may be gate.
   void (*silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
+
+  void (*rotate)(const Rotation& rotation, float scale, float* head);
 
   // Keys or values of one token into slot `slot` of a page, as f16, values past its range clamped.
   void (*store_key)(const float* key, std::uint32_t head_dim, std::uint32_t slot, std::byte* page);

@@ -11,8 +11,8 @@ namespace jarip {
 
 template <class V>
 constexpr Kernels make_kernels() {
-  return {V::kName,       quantize_row<V>, matmul<V>,   rms_norm<V>, silu_mul<V>, store_key<V>,
-          store_value<V>, attend<V>,       spin_dot<V>, spin_fma<V>, spin_read<V>};
+  return {V::kName,     quantize_row<V>, matmul<V>, rms_norm<V>, silu_mul<V>, rotate<V>,
+          store_key<V>, store_value<V>,  attend<V>, spin_dot<V>, spin_fma<V>, spin_read<V>};
 }
 
 }  // namespace jarip

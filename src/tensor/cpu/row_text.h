@@ -25,30 +25,38 @@ template <class V>
   return V::zero_below(V::scale_by_power(sum, n), x, -87.0F);
 }
 
+// Scales of up to 16 blocks at a time: dividing is slow, and one division serves 16 lanes.
 template <class V>
 void quantize_row(const float* x, std::uint32_t n_cols, std::int8_t* values,
                   ActivationBlock* blocks) {
-  for (std::uint32_t b = 0; b < n_cols / kBlockCols; ++b) {
-    const auto low = V::load(x + std::size_t{b} * kBlockCols);
-    const auto high = V::load(x + std::size_t{b} * kBlockCols + 16);
-    const float largest = V::reduce_max(V::max(V::abs(low), V::abs(high)));
-    // Below 2^-100 the inverse would overflow and the block is nothing.
-    const bool tiny = largest < 0x1p-100F;
-    const float scale = tiny ? 0.0F : largest / 127.0F;
-    const auto inverse = V::set1(tiny ? 0.0F : 127.0F / largest);
-    // The clamp matters for NaN and infinity only, whose conversion would differ by machine.
-    const auto limit = V::set1(127.0F);
-    const auto neg_limit = V::set1(-127.0F);
-    const auto q_low = V::round(V::min(V::max(V::mul(low, inverse), neg_limit), limit));
-    const auto q_high = V::round(V::min(V::max(V::mul(high, inverse), neg_limit), limit));
-    std::int8_t* to = values + std::size_t{b} * kBlockCols;
-    V::store_i8(to, q_low);
-    V::store_i8(to + 16, q_high);
-    // Whole numbers this small add exactly in f32, in any order.
-    const auto sum_low = static_cast<std::int32_t>(V::reduce_add(V::to_f32(q_low)));
-    const auto sum_high = static_cast<std::int32_t>(V::reduce_add(V::to_f32(q_high)));
-    const std::int32_t sum = sum_low + sum_high;
-    blocks[b] = {scale, scale * static_cast<float>(sum), -sum, -sum_low};
+  const std::uint32_t n_blocks = n_cols / kBlockCols;
+  const auto limit = V::set1(127.0F);
+  const auto neg_limit = V::set1(-127.0F);
+  for (std::uint32_t first = 0; first < n_blocks; first += 16) {
+    const std::uint32_t count = n_blocks - first < 16 ? n_blocks - first : 16;
+    float scales[16] = {};  // the largest magnitudes, to begin with
+    float inverses[16];
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const float* block = x + std::size_t{first + i} * kBlockCols;
+      scales[i] = V::reduce_max(V::max(V::abs(V::load(block)), V::abs(V::load(block + 16))));
+    }
+    // Below 2^-100 the inverse would overflow. In this order a NaN stays one.
+    const auto largest = V::max(V::set1(0x1p-100F), V::load(scales));
+    V::store(scales, V::div(largest, limit));
+    V::store(inverses, V::div(limit, largest));
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const float* block = x + std::size_t{first + i} * kBlockCols;
+      std::int8_t* to = values + std::size_t{first + i} * kBlockCols;
+      const auto inverse = V::set1(inverses[i]);
+      // The clamp matters for NaN and infinity only, whose conversion would differ by machine.
+      const auto quantized = [&](const float* half) __attribute__((always_inline)) {
+        const auto scaled = V::mul(V::load(half), inverse);
+        return V::round(V::min(V::max(scaled, neg_limit), limit));
+      };
+      const std::int32_t sum_low = V::store_i8(to, quantized(block));
+      const std::int32_t sum = sum_low + V::store_i8(to + 16, quantized(block + 16));
+      blocks[first + i] = {scales[i], scales[i] * static_cast<float>(sum), -sum, -sum_low};
+    }
   }
 }
 
@@ -74,6 +82,43 @@ void silu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
     const auto e = exp_lanes<V>(V::mul(g, V::set1(-1.0F)));
     V::store(out + i, V::mul(V::div(g, V::add(one, e)), V::load(up + i)));
   }
+}
+
+template <class V>
+void rotate(const Rotation& rotation, float scale, float* head) {
+  const std::uint32_t n = rotation.rope_dim;
+  const auto factor = V::set1(scale);
+  const auto turned = [&](typename V::F32 lanes, typename V::F32 partners,
+                          std::uint32_t i) __attribute__((always_inline)) {
+    const auto kept = V::mul(lanes, V::load(rotation.cosines + i));
+    return V::mul(V::add(kept, V::mul(partners, V::load(rotation.sines + i))), factor);
+  };
+  std::uint32_t done = 0;
+  if (!rotation.halves) {
+    for (; done + 16 <= n; done += 16) {
+      const auto lanes = V::load(head + done);
+      V::store(head + done, turned(lanes, V::swap_pairs(lanes), done));
+    }
+  } else if (n % 32 == 0) {
+    for (; done < n / 2; done += 16) {
+      const auto low = V::load(head + done);
+      const auto high = V::load(head + n / 2 + done);
+      V::store(head + done, turned(low, high, done));
+      V::store(head + n / 2 + done, turned(high, low, n / 2 + done));
+    }
+    done = n;
+  }
+  // What no whole vector covers, pair by pair, in the same arithmetic.
+  const std::uint32_t apart = rotation.halves ? n / 2 : 1;
+  const std::uint32_t step = rotation.halves ? 1 : 2;
+  for (std::uint32_t i = done; i + apart < n; i += step) {
+    const float low = head[i];
+    const float high = head[i + apart];
+    head[i] = (low * rotation.cosines[i] + high * rotation.sines[i]) * scale;
+    head[i + apart] =
+        (high * rotation.cosines[i + apart] + low * rotation.sines[i + apart]) * scale;
+  }
+  for (std::uint32_t i = n; i < rotation.head_dim; ++i) head[i] *= scale;
 }
 
 // f16 ends at 65504: a larger key or value is held there and can't become an infinity.

@@ -53,6 +53,9 @@ struct Avx2Lanes {
     const __m256 keep_hi = _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), index));
     return {_mm256_blendv_ps(other, a.lo, keep_lo), _mm256_blendv_ps(other, a.hi, keep_hi)};
   }
+  static F32 swap_pairs(F32 a) {
+    return {_mm256_permute_ps(a.lo, 0xB1), _mm256_permute_ps(a.hi, 0xB1)};
+  }
   static F32 zero_below(F32 a, F32 x, float limit) {
     const __m256 bound = _mm256_set1_ps(limit);
     return {_mm256_and_ps(a.lo, _mm256_cmp_ps(x.lo, bound, _CMP_GE_OQ)),
@@ -114,12 +117,16 @@ struct Avx2Lanes {
             _mm256_castsi256_ps(
                 _mm256_add_epi32(_mm256_castps_si256(a.hi), _mm256_slli_epi32(n.hi, 23)))};
   }
-  static void store_i8(std::int8_t* p, I32 a) {
+  static std::int32_t store_i8(std::int8_t* p, I32 a) {
     // packs works within 128-bit halves, so the quarters come out interleaved.
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0b11011000);
     const __m128i bytes =
         _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    // Bytes plus 128 add up without a sign, eight at a time.
+    const __m128i biased = _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x80)));
+    const __m128i sums = _mm_sad_epu8(biased, _mm_setzero_si128());
+    return _mm_cvtsi128_si32(_mm_add_epi64(sums, _mm_unpackhi_epi64(sums, sums))) - 16 * 128;
   }
 
   static Bytes load_bytes(const std::uint8_t* p) {

@@ -36,6 +36,7 @@ struct VecAvx512 {
     const auto mask = static_cast<__mmask16>(n >= 16 ? 0xFFFFU : n <= 0 ? 0U : (1U << n) - 1U);
     return _mm512_mask_blend_ps(mask, _mm512_set1_ps(fill), a);
   }
+  static F32 swap_pairs(F32 a) { return _mm512_permute_ps(a, 0xB1); }
   static F32 zero_below(F32 a, F32 x, float limit) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_GE_OQ), a);
   }
@@ -87,8 +88,13 @@ struct VecAvx512 {
   static F32 scale_by_power(F32 a, I32 n) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(n, 23)));
   }
-  static void store_i8(std::int8_t* p, I32 a) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
+  static std::int32_t store_i8(std::int8_t* p, I32 a) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(a);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    // Bytes plus 128 add up without a sign, eight at a time.
+    const __m128i biased = _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x80)));
+    const __m128i sums = _mm_sad_epu8(biased, _mm_setzero_si128());
+    return _mm_cvtsi128_si32(_mm_add_epi64(sums, _mm_unpackhi_epi64(sums, sums))) - 16 * 128;
   }
 
   static Bytes load_bytes(const std::uint8_t* p) { return _mm512_load_si512(p); }

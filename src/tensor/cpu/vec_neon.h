@@ -76,6 +76,10 @@ struct NeonLanes {
     }
     return a;
   }
+  static F32 swap_pairs(F32 a) {
+    for (auto& lanes : a.val) lanes = vrev64q_f32(lanes);
+    return a;
+  }
   static F32 zero_below(F32 a, F32 x, float limit) {
     for (int i = 0; i < 4; ++i) {
       const uint32x4_t keep = vcgeq_f32(x.val[i], vdupq_n_f32(limit));
@@ -159,10 +163,11 @@ struct NeonLanes {
     }
     return a;
   }
-  static void store_i8(std::int8_t* p, I32 a) {
+  static std::int32_t store_i8(std::int8_t* p, I32 a) {
     const int16x8_t low = vcombine_s16(vmovn_s32(a.val[0]), vmovn_s32(a.val[1]));
     const int16x8_t high = vcombine_s16(vmovn_s32(a.val[2]), vmovn_s32(a.val[3]));
     vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+    return vaddlvq_s8(vld1q_s8(p));
   }
 
   static Bytes load_bytes(const std::uint8_t* p) {

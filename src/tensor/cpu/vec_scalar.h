@@ -74,6 +74,10 @@ struct VecScalar {
   static F32 keep_first(F32 a, int n, float fill) {
     return each([&](int i) { return i < n ? a.lane[i] : fill; });
   }
+  // Lanes 2i and 2i + 1 change places.
+  static F32 swap_pairs(F32 a) {
+    return each([&](int i) { return a.lane[i ^ 1]; });
+  }
   // Lanes of a where x >= limit, else 0.
   static F32 zero_below(F32 a, F32 x, float limit) {
     return each([&](int i) { return x.lane[i] >= limit ? a.lane[i] : 0.0F; });
@@ -136,9 +140,14 @@ struct VecScalar {
       return std::bit_cast<float>(bits + (static_cast<std::uint32_t>(n.lane[i]) << 23U));
     });
   }
-  // The low bytes of 16 numbers that fit them.
-  static void store_i8(std::int8_t* p, I32 a) {
-    for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(a.lane[i]);
+  // The low bytes of 16 numbers that fit them; returns the numbers' sum.
+  static std::int32_t store_i8(std::int8_t* p, I32 a) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < 16; ++i) {
+      p[i] = static_cast<std::int8_t>(a.lane[i]);
+      sum += p[i];
+    }
+    return sum;
   }
 
   static Bytes load_bytes(const std::uint8_t* p) {
