@@ -107,8 +107,9 @@ Result<void> run_limits(const BenchOptions& options, ThreadPool& pool) {
                             : limits_table(limits, pool.n_threads()));
 }
 
-Result<std::unique_ptr<Model>> load(const BenchOptions& options, ThreadPool& pool) {
-  JARIP_TRY(const auto path, find_model(*options.model));
+Result<std::unique_ptr<Model>> load(std::string_view name, const BenchOptions& options,
+                                    ThreadPool& pool) {
+  JARIP_TRY(const auto path, find_model(name));
   JARIP_TRY(const GgufFile file, GgufFile::open(path));
   Progress progress("loading " + model_name_of(path));
   const auto on_progress = [](void* context, float fraction) {
@@ -132,7 +133,7 @@ Result<void> run_bench(const BenchOptions& options) {
     return fail(ErrorCode::kInvalidArgument, "--prefill 0 and --decode 0 leave nothing to measure",
                 "prefill");
   }
-  JARIP_TRY(const auto model, load(options, pool));
+  JARIP_TRY(const auto model, load(*options.model, options, pool));
   if (options.from_stdin) return run_bench_lines(*model);
   MachineLimits limits;
   if (options.profile) {
