@@ -38,6 +38,9 @@ class KvPages {
   // Adds pages until the table covers n_tokens. False, and nothing changed, when too few are free.
   [[nodiscard]] bool grow(PageTable& table, std::uint32_t n_tokens);
 
+  // Gives the pages back that n_tokens tokens don't need.
+  void shrink(PageTable& table, std::uint32_t n_tokens);
+
   // Gives all pages of the table back and empties it.
   void release(PageTable& table);
 

@@ -50,6 +50,20 @@ TEST(KvPages, GrowsOnlyByWhatIsMissing) {
   EXPECT_EQ(table[0], first);
 }
 
+TEST(KvPages, ShrinksToWhatIsNeeded) {
+  auto pages = KvPages::create(4096, 4);
+  PageTable table;
+  ASSERT_TRUE(pages->grow(table, 3 * kKvPageTokens));
+  const PageTable before = table;
+  pages->shrink(table, 2 * kKvPageTokens + 1);
+  EXPECT_EQ(table, before);
+  pages->shrink(table, kKvPageTokens);
+  EXPECT_EQ(table, PageTable{before[0]});
+  EXPECT_EQ(pages->n_used(), 1U);
+  ASSERT_TRUE(pages->grow(table, 3 * kKvPageTokens));
+  EXPECT_EQ(table, before);
+}
+
 TEST(KvPages, GivesNothingWhenThereIsNotEnough) {
   auto pages = KvPages::create(4096, 3);
   PageTable a;
