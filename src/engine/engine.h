@@ -79,6 +79,8 @@ using Event = std::variant<TokenEvent, EndEvent>;
 // quickly and not throw; may call cancel().
 using EventSink = std::move_only_function<void(Event)>;
 
+inline constexpr std::uint32_t kMaxDraftTokens = 15;
+
 struct EngineOptions {
   std::uint32_t n_ctx = 0;           // prompt and answer together; 0: the model's, at most 8192
   std::uint64_t kv_bytes = 0;        // memory for KV pages; 0: enough for two full contexts
