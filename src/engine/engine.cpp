@@ -32,6 +32,9 @@ struct Engine::State {
   void carry_out(const StepPlan& plan);
   void compute();
   void sample();
+  void sample(std::unique_ptr<Sequence>& sequence, const SequenceChunk& chunk,
+              std::span<const float> rows);
+  [[nodiscard]] bool is_cancelled(SequenceId id);
   void finish(std::unique_ptr<Sequence>& sequence, FinishReason reason,
               std::optional<Error> error = {});
 
@@ -106,7 +109,8 @@ void Engine::State::collect() {
 
 void Engine::State::accept(Submission submission) {
   sequences.push_back(std::make_unique<Sequence>(submission.id, std::move(submission.request),
-                                                 std::move(submission.sink), limits.n_ctx));
+                                                 std::move(submission.sink), limits.n_ctx,
+                                                 limits.max_draft_tokens));
 }
 
 void Engine::State::step() {
@@ -115,7 +119,8 @@ void Engine::State::step() {
     entries.push_back({.n_tokens = sequence->n_tokens(),
                        .n_computed = sequence->n_computed(),
                        .n_pages = static_cast<std::uint32_t>(sequence->pages.size()),
-                       .running = sequence->running});
+                       .running = sequence->running,
+                       .draft_chances = sequence->draft_chances()});
   }
   scheduler.plan(entries, pages.n_free(), plan);
   carry_out(plan);
@@ -143,14 +148,14 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
   }
   chunks.clear();
   chunk_owners.clear();
-  for (const auto& [i, n_tokens] : step_plan.chunks) {
+  for (const auto& [i, n_tokens, n_drafts] : step_plan.chunks) {
     Sequence& sequence = *sequences[i];
-    if (!pages.grow(sequence.pages, sequence.n_computed() + n_tokens)) {
+    if (!pages.grow(sequence.pages, sequence.n_computed() + n_tokens + n_drafts)) {
       finish(sequences[i], FinishReason::kFailed,
              Error{ErrorCode::kInternal, "the engine planned more KV pages than there are", {}});
       continue;
     }
-    chunks.push_back(sequence.next_chunk(n_tokens));
+    chunks.push_back(sequence.next_chunk(n_tokens, n_drafts));
     chunk_owners.push_back(i);
   }
 }
@@ -158,8 +163,10 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
 void Engine::State::compute() {
   std::size_t n_rows = 0;
   std::size_t n_prompt_tokens = 0;
+  std::size_t n_drafts = 0;
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     n_rows += chunks[c].n_logits;
+    if (chunks[c].n_logits > 1) n_drafts += chunks[c].n_logits - 1;
     const Sequence& sequence = *sequences[chunk_owners[c]];
     if (chunks[c].n_logits > 0 && sequence.n_new() == 0) n_prompt_tokens += sequence.n_prompt();
   }
@@ -173,30 +180,57 @@ void Engine::State::compute() {
   const std::lock_guard lock(mutex);
   ++counters.n_steps;
   counters.prompt_tokens += n_prompt_tokens;
+  counters.draft_tokens += n_drafts;
   counters.n_pages_used = pages.n_used();
 }
 
 void Engine::State::sample() {
-  const float* row = logits.data();
+  std::span<const float> rows(logits);
   for (std::size_t c = 0; c < chunks.size(); ++c) {
-    if (chunks[c].n_logits == 0) continue;
-    std::unique_ptr<Sequence>& sequence = sequences[chunk_owners[c]];
-    const std::span<const float> row_logits(row, limits.n_vocab);
-    row += limits.n_vocab;
+    const std::size_t n_floats = std::size_t{chunks[c].n_logits} * limits.n_vocab;
+    if (n_floats > 0) sample(sequences[chunk_owners[c]], chunks[c], rows.first(n_floats));
+    rows = rows.subspan(n_floats);
+  }
+  const std::lock_guard lock(mutex);
+  counters.n_pages_used = pages.n_used();
+}
+
+// Each row gives the token that would have come without drafts (laws of model.h and sampler.h); the
+// next row is of use only if that token is the draft which the row was computed with.
+void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceChunk& chunk,
+                           std::span<const float> rows) {
+  const std::span<const TokenId> drafts = chunk.tokens.last(chunk.n_logits - 1);
+  for (std::size_t row = 0;; ++row) {
+    const auto row_logits = rows.subspan(row * limits.n_vocab, limits.n_vocab);
     Result<SampledToken> sampled =
         sampler.sample(sequence->sample_request(row_logits), sequence->sampling());
     if (!sampled) {
       finish(sequence, FinishReason::kFailed, std::move(sampled).error());
-      continue;
+      return;
     }
-    if (!sequence->is_end_token(sampled->token)) {
+    const bool right = row < drafts.size() && drafts[row] == sampled->token;
+    {
       const std::lock_guard lock(mutex);
-      ++counters.new_tokens;
+      if (!sequence->is_end_token(sampled->token)) ++counters.new_tokens;
+      if (right) ++counters.accepted_draft_tokens;
     }
     const std::optional<FinishReason> reason =
         sequence->take(*std::move(sampled), Sequence::Clock::now());
-    if (reason) finish(sequence, *reason);
+    if (reason) {
+      finish(sequence, *reason);
+      return;
+    }
+    if (!right || is_cancelled(sequence->id())) break;
   }
+  // What the next step finds is what it would find without drafts: no page more.
+  sequence->drop_drafts();
+  pages.shrink(sequence->pages, sequence->n_computed());
+}
+
+bool Engine::State::is_cancelled(SequenceId id) {
+  const std::lock_guard lock(mutex);
+  const auto found = unfinished.find(id);
+  return stopping || (found != unfinished.end() && found->second);
 }
 
 // Everything is given back and counted before the last event goes out: who receives it may look at

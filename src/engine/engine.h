@@ -88,6 +88,9 @@ struct EngineOptions {
   std::uint32_t max_queued = 256;    // waiting beyond that: submit() fails with kUnavailable
   // Tokens of one step; long prompts are cut into chunks. Caps max_sequences.
   std::uint32_t max_step_tokens = 256;
+  // Tokens guessed from what prompt and answer already say, and checked in one step, where that is
+  // likely to be quicker; at most kMaxDraftTokens, 0 is off. Changes no answer.
+  std::uint32_t max_draft_tokens = kMaxDraftTokens;
 };
 
 // One consistent reading; counters only grow.
@@ -99,6 +102,8 @@ struct EngineStats {
   std::uint64_t n_steps = 0;
   std::uint64_t prompt_tokens = 0;  // of prompts computed to their end
   std::uint64_t new_tokens = 0;
+  std::uint64_t draft_tokens = 0;           // guessed and fed
+  std::uint64_t accepted_draft_tokens = 0;  // of these, what the sampler then drew as well
   std::uint64_t finished_end = 0;
   std::uint64_t finished_length = 0;
   std::uint64_t finished_cancelled = 0;
@@ -119,7 +124,8 @@ class Engine {
   // in the message), kUnavailable (queue full, stopping). On error the sink is never called.
   [[nodiscard]] Result<SequenceId> submit(GenerateRequest request, EventSink sink);
 
-  // Takes effect before the next step. Unknown and finished ids are ignored.
+  // At most one more token is emitted, none when called by a sink. Unknown and finished ids are
+  // ignored.
   void cancel(SequenceId id);
 
   [[nodiscard]] EngineStats stats() const;

@@ -24,6 +24,16 @@ constexpr const char* kTexts[] = {
      "they told him something else. One autumn he closed the mill, packed some bread, and"),
 };
 
+// Texts that ask to be repeated, as far as they go: what follows is guessed from them.
+constexpr const char* kRepeatedTexts[] = {
+    ("Apples, pears, plums, cherries, quinces, apricots and figs.\nThe same list again:\nApples, "
+     "pears, plums,"),
+    ("one two three four five six seven eight one two three four five six seven eight one two "
+     "three four five six seven eight one two"),
+    ("서울은 대한민국의 수도이다. 부산은 항구 도시이다.\n다시 쓰면: 서울은 대한민국의 수도"),
+    ("def area(width, height):\n    return width * height\n\ndef area(width, height):\n    return"),
+};
+
 class EngineModel : public testing::Test {
  protected:
   void SetUp() override {
@@ -52,6 +62,25 @@ class EngineModel : public testing::Test {
     return request;
   }
 
+  void set_repeating_requests(float temperature) {
+    auto tokenizer = Tokenizer::from_gguf(file_);
+    ASSERT_TRUE(tokenizer.has_value());
+    for (std::uint32_t number = 0; number < kRequests; ++number) {
+      GenerateRequest& request = requests_[number];
+      request = {};
+      request.prompt = tokenizer->encode(kRepeatedTexts[number % std::size(kRepeatedTexts)]);
+      request.max_new_tokens = 14 + number;
+      request.sampling.temperature = temperature;
+      request.sampling.top_p = number / 4 == 1 ? 0.9F : 1.0F;
+      request.sampling.frequency_penalty = number / 4 == 2 ? 0.05F : 0.0F;
+      request.sampling.repetition_penalty = number / 4 == 3 ? 1.02F : 1.0F;
+      request.sampling.logit_bias = {{request.prompt.back(), 0.5F}};
+      request.sampling.seed = number;
+      request.end_tokens.assign(tokenizer->end_tokens().begin(), tokenizer->end_tokens().end());
+      request.n_logprobs = 2;
+    }
+  }
+
   // Answers of a model with this many threads, each alone.
   std::vector<PlainAnswer> answer_alone(unsigned n_threads) {
     ThreadPool pool(n_threads);
@@ -66,7 +95,9 @@ class EngineModel : public testing::Test {
   }
 
   void expect_in_engine(const std::vector<PlainAnswer>& expected, unsigned n_threads,
-                        std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages) {
+                        std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages,
+                        std::uint32_t max_sequences = kRequests,
+                        std::uint32_t max_draft_tokens = kMaxDraftTokens) {
     ThreadPool pool(n_threads);
     auto model = load_model(file_, pool);
     ASSERT_TRUE(model.has_value());
@@ -75,8 +106,9 @@ class EngineModel : public testing::Test {
         std::uint64_t{n_contexts_of_pages} * pages_for(kContext) * (*model)->kv_page_bytes();
     auto engine = Engine::create(**model, {.n_ctx = kContext,
                                            .kv_bytes = kv_bytes,
-                                           .max_sequences = kRequests,
-                                           .max_step_tokens = max_step_tokens});
+                                           .max_sequences = max_sequences,
+                                           .max_step_tokens = max_step_tokens,
+                                           .max_draft_tokens = max_draft_tokens});
     ASSERT_TRUE(engine.has_value()) << engine.error().message;
     for (std::uint32_t i = 0; i < kRequests; ++i) {
       ASSERT_TRUE((*engine)->submit(requests_[i], logs[i].sink()).has_value());
@@ -86,22 +118,36 @@ class EngineModel : public testing::Test {
       EXPECT_EQ(logs[i].tokens(), expected[i].tokens) << i;
       EXPECT_EQ(logs[i].logprobs(), expected[i].logprobs) << i;
     }
-    EXPECT_EQ((*engine)->stats().n_pages_used, 0U);
-    n_steps_ = (*engine)->stats().n_steps;
+    stats_ = (*engine)->stats();
+    EXPECT_EQ(stats_.n_pages_used, 0U);
   }
 
   GgufFile file_;
   std::vector<GenerateRequest> requests_;
-  std::uint64_t n_steps_ = 0;
+  EngineStats stats_;
 };
 
 TEST_F(EngineModel, AnswersAreTheSameBytesInEveryBatchChunkSizeAndThreadCount) {
   const std::vector<PlainAnswer> expected = answer_alone(1);
   for (const PlainAnswer& answer : expected) EXPECT_FALSE(answer.tokens.empty());
   expect_in_engine(expected, 1, 256, kRequests);
-  EXPECT_LT(n_steps_, 30U) << "the answers were not computed together";
+  EXPECT_LT(stats_.n_steps, 30U) << "the answers were not computed together";
   expect_in_engine(expected, 2, 19, kRequests);
   expect_in_engine(expected, 4, 64, kRequests);
+}
+
+TEST_F(EngineModel, AnswersAreTheSameBytesWithAndWithoutDrafts) {
+  for (const float temperature : {0.0F, 0.8F}) {
+    set_repeating_requests(temperature);
+    const std::vector<PlainAnswer> expected = answer_alone(2);
+    expect_in_engine(expected, 2, 64, 2, 3, 0);
+    EXPECT_EQ(stats_.draft_tokens, 0U);
+    const std::uint64_t n_steps_without = stats_.n_steps;
+    expect_in_engine(expected, 2, 64, 2, 3);
+    EXPECT_GT(stats_.accepted_draft_tokens, 50U);
+    EXPECT_GT(stats_.draft_tokens, stats_.accepted_draft_tokens) << "none was ever wrong";
+    EXPECT_LT(stats_.n_steps, n_steps_without);
+  }
 }
 
 TEST_F(EngineModel, AnswersAreTheSameBytesWhenPagesAreScarce) {

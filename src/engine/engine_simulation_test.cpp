@@ -30,6 +30,9 @@ class Random {
   std::mt19937_64 engine_;
 };
 
+// Every other model's text repeats itself, so that what is guessed ahead is often right.
+std::uint32_t period_of(std::uint64_t seed) { return seed / 2 % 2 == 0 ? 0 : 3 + seed % 9; }
+
 GenerateRequest random_request(Random& random) {
   GenerateRequest request;
   const std::uint32_t n_prompt =
@@ -43,7 +46,12 @@ GenerateRequest random_request(Random& random) {
   request.sampling.top_k = random.draw(0, 1) * random.draw(1, kVocab);
   request.sampling.top_p = random.draw(0, 1) == 0 ? 1.0F : 0.9F;
   request.sampling.presence_penalty = random.draw(0, 3) == 0 ? 0.5F : 0.0F;
+  request.sampling.frequency_penalty = random.draw(0, 7) == 0 ? 0.1F : 0.0F;
+  request.sampling.repetition_penalty = random.draw(0, 7) == 0 ? 1.1F : 1.0F;
+  if (random.draw(0, 3) == 0) request.sampling.logit_bias = {{random.draw(0, kVocab - 1), 3.0F}};
   if (random.draw(0, 1) == 0) request.end_tokens = {random.draw(0, kVocab - 1)};
+  if (random.draw(0, 3) == 0) request.ignore_end_tokens = true;
+  if (random.draw(0, 1) == 0) request.n_logprobs = random.draw(0, 2);
   return request;
 }
 
@@ -63,8 +71,11 @@ void compare(Submitted& submitted, FakeModel& reference) {
     ASSERT_LE(submitted.log.tokens().size(), plain.tokens.size());
     ASSERT_TRUE(std::equal(submitted.log.tokens().begin(), submitted.log.tokens().end(),
                            plain.tokens.begin()));
+    ASSERT_TRUE(std::equal(submitted.log.logprobs().begin(), submitted.log.logprobs().end(),
+                           plain.logprobs.begin()));
   } else {
     ASSERT_EQ(submitted.log.tokens(), plain.tokens);
+    ASSERT_EQ(submitted.log.logprobs(), plain.logprobs);
     ASSERT_EQ(end.reason, plain.reason);
   }
 }
@@ -89,14 +100,18 @@ void expect_sums(const EngineStats& stats, std::deque<Submitted>& all) {
 TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
   FakeModel reference(kVocab, kContext);
   std::uint64_t n_computed_again = 0;
-  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+  std::uint64_t n_drafts = 0;
+  std::uint64_t n_accepted = 0;
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
     Random random(seed);
     FakeModel model(kVocab, kContext);
+    model.period = reference.period = period_of(seed);
     const std::uint32_t n_pages = pages_for(kContext) + random.draw(0, 6);
     auto engine = Engine::create(model, {.kv_bytes = n_pages * model.kv_page_bytes(),
                                          .max_sequences = random.draw(1, 12),
                                          .max_queued = 1000,
-                                         .max_step_tokens = random.draw(1, 70)});
+                                         .max_step_tokens = random.draw(1, 70),
+                                         .max_draft_tokens = random.draw(0, kMaxDraftTokens)});
     ASSERT_TRUE(engine.has_value());
     // Every other time nothing is cancelled and the engine waits in the first answer's sink until
     // all is submitted: however fast the machine, pages then are too few for what runs together.
@@ -125,13 +140,18 @@ TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
     expect_sums((*engine)->stats(), all);
     EXPECT_EQ(model.n_faults, 0U) << "seed " << seed;
     if (crowded) n_computed_again += model.n_beginnings - all.size();
+    n_drafts += (*engine)->stats().draft_tokens;
+    n_accepted += (*engine)->stats().accepted_draft_tokens;
   }
+  EXPECT_GT(n_accepted, 1000U);
+  EXPECT_GT(n_drafts, n_accepted + 1000U);
   EXPECT_GT(n_computed_again, 0U) << "pages are never scarce any more";
 }
 
 TEST(EngineSimulation, CancelStormsFromManyThreadsLeaveNothingBehind) {
   FakeModel model(kVocab, kContext);
   FakeModel reference(kVocab, kContext);
+  model.period = reference.period = 7;
   auto engine = Engine::create(model, {.kv_bytes = 8 * model.kv_page_bytes(),
                                        .max_sequences = 6,
                                        .max_queued = 1000,
@@ -175,6 +195,7 @@ TEST(EngineSimulation, StoppingAtAnyMomentEndsEverySequenceOnce) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Random random(seed);
     FakeModel model(kVocab, kContext);
+    model.period = period_of(seed);
     std::deque<Submitted> all(20);
     {
       auto engine =

@@ -7,6 +7,7 @@
 #include <deque>
 #include <limits>
 #include <semaphore>
+#include <set>
 #include <thread>
 
 #include "engine/fake_model.h"
@@ -268,6 +269,7 @@ TEST(Engine, OptionsOutOfRangeAreRefusedByName) {
       {{.max_queued = 1'000'000}, "max_queued"},
       {{.max_step_tokens = 0}, "max_step_tokens"},
       {{.max_step_tokens = 1'000'000}, "max_step_tokens"},
+      {{.max_draft_tokens = kMaxDraftTokens + 1}, "max_draft_tokens"},
   };
   for (const auto& [options, where] : cases) {
     const auto engine = Engine::create(model, options);
@@ -447,6 +449,128 @@ TEST(Engine, DecodingGoesOnInEveryStepWhileALongPromptIsComputed) {
   }
   ASSERT_GE(chunks_in_step.size(), 60U);
   for (const std::size_t n_decoding : chunks_in_step) EXPECT_EQ(n_decoding, 1U);
+}
+
+// A model whose text repeats itself, which is what drafts are for.
+constexpr std::uint32_t kPeriod = 11;
+
+GenerateRequest repeating_request(std::uint32_t number, std::uint32_t max_new_tokens) {
+  std::vector<TokenId> prompt;
+  for (std::uint32_t i = 0; i < 3 * kPeriod; ++i) prompt.push_back((number + 5 * i) % kPeriod);
+  GenerateRequest request = make_request(prompt, max_new_tokens, number);
+  request.sampling.temperature = static_cast<float>(number % 3) * 0.5F;
+  return request;
+}
+
+struct RepeatingModel : FakeModel {
+  RepeatingModel() : FakeModel(kVocab, kContext) { period = kPeriod; }
+};
+
+TEST(EngineDrafts, EverySettingGivesTheSameAnswersInFewerStepsIfAny) {
+  RepeatingModel reference;
+  std::uint64_t n_steps_without = 0;
+  for (const std::uint32_t max_draft_tokens : {0U, 1U, 4U, kMaxDraftTokens}) {
+    RepeatingModel model;
+    bool spare_pages = false;
+    model.on_step = [&](std::span<const SequenceChunk> chunks) {
+      for (const auto& [tokens, position, pages, n_logits] : chunks) {
+        const auto n_fed = static_cast<std::uint32_t>(tokens.size());
+        spare_pages = spare_pages || pages.size() > pages_for(position + n_fed);
+      }
+    };
+    const auto engine = make_engine(model, {.max_draft_tokens = max_draft_tokens});
+    for (std::uint32_t number = 0; number < 9; ++number) {
+      EventLog log;
+      const GenerateRequest request = repeating_request(number, 200);
+      ASSERT_TRUE(engine->submit(request, log.sink()).has_value());
+      expect_plain(log, reference, request);
+    }
+    const EngineStats stats = engine->stats();
+    EXPECT_EQ(model.n_faults, 0U);
+    EXPECT_FALSE(spare_pages) << "pages of wrong drafts were kept";
+    if (max_draft_tokens == 0) {
+      n_steps_without = stats.n_steps;
+      EXPECT_EQ(stats.draft_tokens, 0U);
+    } else {
+      EXPECT_GT(stats.accepted_draft_tokens, 100U);
+      EXPECT_GT(stats.draft_tokens, stats.accepted_draft_tokens) << "none was ever wrong";
+      EXPECT_EQ(stats.n_steps, n_steps_without - stats.accepted_draft_tokens);
+    }
+  }
+}
+
+TEST(EngineDrafts, TheAnswersEndIsNeverOvershot) {
+  RepeatingModel reference;
+  RepeatingModel model;
+  const auto engine = make_engine(model, {.n_ctx = 100});
+  for (std::uint32_t max_new_tokens = 1; max_new_tokens < 80; ++max_new_tokens) {
+    EventLog log;
+    const GenerateRequest request = repeating_request(0, max_new_tokens);
+    ASSERT_TRUE(engine->submit(request, log.sink()).has_value());
+    EXPECT_EQ(log.wait().reason, FinishReason::kLength);
+    expect_plain(log, reference, request, 100);
+  }
+  EXPECT_GT(engine->stats().accepted_draft_tokens, 100U);
+  EXPECT_EQ(model.n_faults, 0U);
+}
+
+TEST(EngineDrafts, AnEndTokenAmongThemEndsTheAnswer) {
+  RepeatingModel reference;
+  RepeatingModel model;
+  const auto engine = make_engine(model);
+  GenerateRequest request = repeating_request(0, 200);
+  EventLog free_run;
+  ASSERT_TRUE(engine->submit(request, free_run.sink()).has_value());
+  free_run.wait();
+  for (const TokenId end_token : std::set(free_run.tokens().begin(), free_run.tokens().end())) {
+    request.end_tokens = {end_token};
+    EventLog log;
+    ASSERT_TRUE(engine->submit(request, log.sink()).has_value());
+    expect_plain(log, reference, request);
+    EXPECT_EQ(log.wait().end_token, end_token);
+  }
+  EXPECT_EQ(engine->stats().n_pages_used, 0U);
+}
+
+TEST(EngineDrafts, ACancelByTheSinkIsNotOvertakenByTokensOfTheSameStep) {
+  RepeatingModel model;
+  const auto engine = make_engine(model);
+  Engine& door = *engine;
+  for (const std::uint32_t last : {40U, 41U, 42U, 43U, 44U, 45U, 46U, 47U}) {
+    EventLog log;
+    std::atomic<SequenceId> id{0};
+    id = *engine->submit(repeating_request(0, 200), log.sink([&](const Event& event) {
+      const auto* token = std::get_if<TokenEvent>(&event);
+      while (id == 0) std::this_thread::yield();
+      if (token != nullptr && token->index == last) door.cancel(id);
+    }));
+    EXPECT_EQ(log.wait().reason, FinishReason::kCancelled);
+    EXPECT_EQ(log.wait().n_new_tokens, last + 1);
+    EXPECT_EQ(log.tokens().size(), last + 1);
+  }
+  EXPECT_GT(engine->stats().accepted_draft_tokens, 100U);
+  EXPECT_EQ(engine->stats().n_pages_used, 0U);
+}
+
+TEST(EngineDrafts, LogitsThatAreNotFiniteBehindAWrongDraftHarmNobody) {
+  RepeatingModel model;
+  RepeatingModel reference;
+  const TokenId poison = 3;
+  model.poison = reference.poison = poison;
+  bool fed = false;
+  model.on_step = [&](std::span<const SequenceChunk> chunks) {
+    for (const SequenceChunk& chunk : chunks) {
+      fed = fed || (chunk.n_logits > 1 && std::ranges::count(chunk.tokens, poison) > 0);
+    }
+  };
+  const auto engine = make_engine(model);
+  GenerateRequest request = repeating_request(0, 100);
+  request.sampling.logit_bias = {{poison, -1000.0F}};  // in the prompt and guessed, never drawn
+  EventLog log;
+  ASSERT_TRUE(engine->submit(request, log.sink()).has_value());
+  expect_plain(log, reference, request);
+  EXPECT_EQ(log.wait().reason, FinishReason::kLength);
+  EXPECT_TRUE(fed);
 }
 
 TEST(Engine, TimesAreMeasuredFromSubmission) {

@@ -30,33 +30,39 @@ class FakeModel : public Model {
             std::span<float> logits) override {
     if (on_step) on_step(chunks);
     std::set<PageId> pages;
-    std::size_t n_rows = 0;
+    std::size_t row = 0;
     for (const SequenceChunk& chunk : chunks) {
       check(!chunk.tokens.empty());
       check(chunk.pages.size() * kKvPageTokens >= chunk.position + chunk.tokens.size());
       for (const PageId page : chunk.pages) check(page < kv.n_pages && pages.insert(page).second);
       if (chunk.position == 0) ++n_beginnings;
       std::uint64_t history = read_history(chunk, kv);
+      check(chunk.n_logits <= chunk.tokens.size());
       for (std::uint32_t i = 0; i < chunk.tokens.size(); ++i) {
+        const std::uint32_t position = chunk.position + i;
         history = mix(history, chunk.tokens[i]);
-        cell(chunk, kv, chunk.position + i) = {history, chunk.position + i, chunk.tokens[i]};
+        cell(chunk, kv, position) = {history, position, chunk.tokens[i]};
+        if (i + chunk.n_logits < chunk.tokens.size()) continue;
+        const auto row_logits = logits.subspan(row++ * config_.n_vocab, config_.n_vocab);
+        write_logits(history, row_logits);
+        if (period > 0 && position + 1 >= period) {
+          row_logits[cell(chunk, kv, position + 1 - period).token] += kLikelier;
+        }
+        if (chunk.tokens[i] == poison) row_logits[0] = std::numeric_limits<float>::quiet_NaN();
       }
-      if (chunk.n_logits == 0) continue;
-      write_logits(history, logits.subspan(n_rows * config_.n_vocab, config_.n_vocab));
-      if (chunk.tokens.back() == poison) {
-        logits[n_rows * config_.n_vocab] = std::numeric_limits<float>::quiet_NaN();
-      }
-      n_rows += chunk.n_logits;
     }
-    check(logits.size() == n_rows * config_.n_vocab);
+    check(logits.size() == row * config_.n_vocab);
   }
 
   std::function<void(std::span<const SequenceChunk>)> on_step;  // set before the first step
-  std::optional<TokenId> poison;               // after this token, logits are not finite
+  std::optional<TokenId> poison;  // after this token, logits are not finite
+  std::uint32_t period = 0;  // a text repeats itself: the token this far back is likelier; 0: no
   std::atomic<std::uint64_t> n_faults{0};      // broken promises of the caller
   std::atomic<std::uint64_t> n_beginnings{0};  // chunks that began a sequence, or began it again
 
  private:
+  static constexpr float kLikelier = 7.0F;  // at temperature 1 it mostly wins, not always
+
   struct Cell {
     std::uint64_t history;  // hash of all tokens to here
     std::uint32_t position;

@@ -79,6 +79,7 @@ Result<EngineLimits> work_out_limits(const EngineOptions& options, const ModelCo
   JARIP_CHECK(check_range("max_sequences", options.max_sequences, 1U, kMaxSequences));
   JARIP_CHECK(check_range("max_queued", options.max_queued, 0U, kMaxQueued));
   JARIP_CHECK(check_range("max_step_tokens", options.max_step_tokens, 1U, kMaxStepTokens));
+  JARIP_CHECK(check_range("max_draft_tokens", options.max_draft_tokens, 0U, kMaxDraftTokens));
   const std::uint32_t n_ctx =
       options.n_ctx == 0 ? std::min(config.n_ctx_train, kDefaultContextCap) : options.n_ctx;
   JARIP_CHECK(check_range("n_ctx", n_ctx, 2U, config.n_ctx_train));
@@ -89,7 +90,8 @@ Result<EngineLimits> work_out_limits(const EngineOptions& options, const ModelCo
                       .n_pages = n_pages,
                       .max_sequences = max_sequences,
                       .max_unfinished = max_sequences + options.max_queued,
-                      .max_step_tokens = options.max_step_tokens};
+                      .max_step_tokens = options.max_step_tokens,
+                      .max_draft_tokens = options.max_draft_tokens};
 }
 
 Result<void> check_request(const GenerateRequest& request, const EngineLimits& limits) {

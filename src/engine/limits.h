@@ -18,6 +18,7 @@ struct EngineLimits {
   std::uint32_t max_sequences = 0;   // computed at once; at most max_step_tokens
   std::uint32_t max_unfinished = 0;  // computed and waiting together
   std::uint32_t max_step_tokens = 0;
+  std::uint32_t max_draft_tokens = 0;
 };
 
 // Errors: kInvalidArgument, naming the option; kUnsupported (a vocabulary too large to sample).

@@ -13,6 +13,9 @@
 //   - When pages run short, the youngest sequence loses its pages to an older one and waits; it is
 //     computed again later, to the same bytes. The oldest always gets its pages, so that every
 //     sequence ends: one full context fits, by the engine's promise.
+//   - Drafts, tokens guessed behind a sequence's last one, get what all this leaves of the step's
+//     tokens and pages, and change nothing of it. One is fed where it promises more tokens for its
+//     time than the step does without it: often when few sequences run, rarely when many do.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +35,15 @@ struct SchedulerEntry {
   std::uint32_t n_computed = 0;  // of these, in pages; below n_tokens
   std::uint32_t n_pages = 0;
   bool running = false;
+  // For drafts 1, 2, …: how likely it and all before it are right. Empty unless one token is left
+  // to compute.
+  std::span<const float> draft_chances = {};
 };
 
 struct PlannedChunk {
   std::uint32_t entry = 0;  // index
   std::uint32_t n_tokens = 0;
+  std::uint32_t n_drafts = 0;  // fed behind them
 };
 
 // Carried out in this order.
@@ -57,7 +64,9 @@ class Scheduler {
  private:
   void start_waiting(std::uint32_t n_free_pages, StepPlan& plan);
   void share_tokens();
-  void share_pages(std::uint32_t n_free_pages, StepPlan& plan);
+  // The number of pages still free.
+  [[nodiscard]] std::uint32_t share_pages(std::uint32_t n_free_pages, StepPlan& plan);
+  void share_drafts(std::uint32_t n_free_pages, StepPlan& plan);
 
   SchedulerLimits limits_;
   std::span<const SchedulerEntry> entries_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <random>
 
+#include "engine/engine.h"
 #include "engine/kv_pages.h"
 
 namespace jarip {
@@ -122,10 +123,106 @@ TEST(Scheduler, TheYoungestPromptFeedsWhatStillFits) {
   EXPECT_EQ(chunks_of(plan), (Chunks{{0, 1}, {1, kPage + kPage / 2}}));
 }
 
+// The same chance for every further draft, if those before it are right.
+std::vector<float> chances_of(float each, std::uint32_t n) {
+  std::vector<float> chances(n, each);
+  for (std::uint32_t i = 1; i < n; ++i) chances[i] = chances[i - 1] * each;
+  return chances;
+}
+
+std::vector<std::uint32_t> drafts_of(const StepPlan& plan) {
+  std::vector<std::uint32_t> drafts;
+  drafts.reserve(plan.chunks.size());
+  for (const PlannedChunk& chunk : plan.chunks) drafts.push_back(chunk.n_drafts);
+  return drafts;
+}
+
+SchedulerEntry guessing(std::uint32_t n_tokens, const std::vector<float>& chances) {
+  SchedulerEntry entry = decoding(n_tokens);
+  entry.draft_chances = chances;
+  return entry;
+}
+
+TEST(SchedulerDrafts, TheLikelierTheyAreRightTheMoreAreFed) {
+  std::uint32_t last = 0;
+  for (const float each : {0.3F, 0.6F, 0.9F, 0.99F}) {
+    const std::vector<float> chances = chances_of(each, kMaxDraftTokens);
+    const StepPlan plan = make_plan({8, 64}, {guessing(9, chances)}, 100);
+    EXPECT_GT(plan.chunks[0].n_drafts, last) << each;
+    EXPECT_EQ(plan.chunks[0].n_tokens, 1U);
+    last = plan.chunks[0].n_drafts;
+  }
+  EXPECT_EQ(last, kMaxDraftTokens);
+}
+
+TEST(SchedulerDrafts, UnlikelyOnesAreNotWorthTheirTime) {
+  const std::vector<float> chances = chances_of(0.1F, 8);
+  EXPECT_EQ(drafts_of(make_plan({8, 64}, {guessing(9, chances)}, 100)), (Indices{0}));
+}
+
+TEST(SchedulerDrafts, NeverMoreThanThereAre) {
+  const std::vector<float> chances = chances_of(1.0F, 3);
+  EXPECT_EQ(drafts_of(make_plan({8, 64}, {guessing(9, chances), decoding(9)}, 100)),
+            (Indices{3, 0}));
+}
+
+TEST(SchedulerDrafts, TheOneMoreLikelyToBeRightGetsMore) {
+  const std::vector<float> likely = chances_of(0.95F, 8);
+  const std::vector<float> unlikely = chances_of(0.6F, 8);
+  const Indices drafts =
+      drafts_of(make_plan({8, 64}, {guessing(9, unlikely), guessing(9, likely)}, 100));
+  EXPECT_GT(drafts[0], 0U);
+  EXPECT_GT(drafts[1], drafts[0]);
+}
+
+TEST(SchedulerDrafts, TheMoreSequencesRunTheFewerDraftsPay) {
+  const std::vector<float> chances = chances_of(0.7F, 8);
+  std::uint32_t last = 8;
+  for (const std::size_t n : {1U, 4U, 12U}) {
+    const std::vector<SchedulerEntry> entries(n, guessing(9, chances));
+    const Indices drafts = drafts_of(make_plan({64, 256}, entries, 100));
+    EXPECT_LT(drafts.back(), last) << n;
+    last = drafts.back();
+  }
+  EXPECT_EQ(last, 0U);
+}
+
+TEST(SchedulerDrafts, AStepKeepsToItsRowsAndItsTokens) {
+  const std::vector<float> chances = chances_of(1.0F, kMaxDraftTokens);
+  const std::vector<SchedulerEntry> entries(4, guessing(9, chances));
+  const auto n_rows = [&](const SchedulerLimits& limits) {
+    std::uint32_t n = 0;
+    for (const PlannedChunk& chunk : make_plan(limits, entries, 100).chunks) {
+      n += chunk.n_tokens + chunk.n_drafts;
+    }
+    return n;
+  };
+  EXPECT_EQ(n_rows({8, 256}), 16U);
+  EXPECT_EQ(n_rows({8, 7}), 7U);
+  EXPECT_EQ(n_rows({4, 4}), 4U);
+}
+
+TEST(SchedulerDrafts, APromptGoesBeforeThem) {
+  const std::vector<float> chances = chances_of(0.9F, 8);
+  const StepPlan plan = make_plan({8, 20}, {guessing(9, chances), running(100, 0)}, 100);
+  EXPECT_EQ(chunks_of(plan), (Chunks{{0, 1}, {1, 19}}));
+  EXPECT_EQ(drafts_of(plan), (Indices{0, 0}));
+}
+
+TEST(SchedulerDrafts, TheyTakeOnlyPagesThatNobodyElseTakes) {
+  const std::vector<float> chances = chances_of(1.0F, 8);
+  // The draft after the last slot of the first page needs a second one.
+  const std::vector<SchedulerEntry> entries = {guessing(kPage - 2, chances), decoding(kPage + 1)};
+  EXPECT_EQ(drafts_of(make_plan({8, 64}, entries, 1)), (Indices{2, 0}));
+  EXPECT_EQ(drafts_of(make_plan({8, 64}, entries, 2)), (Indices{8, 0}));
+  EXPECT_TRUE(make_plan({8, 64}, entries, 1).parked.empty());
+}
+
 // Random loads against the promises of scheduler.h, step by step.
 struct Simulated {
   SchedulerEntry entry;
   std::uint32_t n_final = 0;  // tokens at which it ends
+  std::vector<float> chances = {};
 };
 
 class Simulation {
@@ -143,7 +240,12 @@ class Simulation {
     std::vector<SchedulerEntry> entries;
     entries.reserve(sequences_.size());
     for (const Simulated& s : sequences_) entries.push_back(s.entry);
+    const StepPlan without = make_plan(limits_, entries, n_pages_ - n_used());
+    for (std::size_t i = 0; i < entries.size(); ++i) draft(sequences_[i], entries[i]);
     scheduler_.plan(entries, n_pages_ - n_used(), plan_);
+    EXPECT_EQ(plan_.parked, without.parked) << "drafts change nothing else";
+    EXPECT_EQ(plan_.started, without.started);
+    EXPECT_EQ(chunks_of(plan_), chunks_of(without));
     check_starts_and_parks();
     feed();
     std::erase_if(sequences_, [](const Simulated& s) { return s.entry.n_tokens == s.n_final; });
@@ -154,8 +256,17 @@ class Simulation {
     return std::uniform_int_distribution<std::uint32_t>(least, most)(random_);
   }
   std::uint64_t n_parked = 0;
+  std::uint64_t n_drafts = 0;
 
  private:
+  // As the engine does: only behind the last token, and never beyond the answer's end.
+  void draft(Simulated& s, SchedulerEntry& entry) {
+    if (entry.n_computed + 1 != entry.n_tokens) return;
+    s.chances = chances_of(static_cast<float>(draw(0, 100)) * 0.01F,
+                           std::min(draw(0, kMaxDraftTokens), s.n_final - entry.n_tokens - 1));
+    entry.draft_chances = s.chances;
+  }
+
   [[nodiscard]] std::uint32_t n_used() const {
     std::uint32_t n = 0;
     for (const Simulated& s : sequences_) n += s.entry.n_pages;
@@ -184,18 +295,26 @@ class Simulation {
     std::uint32_t n_tokens = 0;
     std::optional<std::uint32_t> last;
     ASSERT_FALSE(plan_.chunks.empty());
-    for (const auto& [i, n] : plan_.chunks) {
+    std::uint32_t n_peak = n_used();
+    for (const auto& [i, n, n_drafted] : plan_.chunks) {
       SchedulerEntry& entry = sequences_[i].entry;
       EXPECT_TRUE(entry.running);
       EXPECT_GT(n, 0U);
       EXPECT_LE(entry.n_computed + n, entry.n_tokens);
       EXPECT_TRUE(!last || *last < i) << "in order of age, each once";
       last = i;
-      n_tokens += n;
-      entry.n_computed += n;
-      entry.n_pages = std::max(entry.n_pages, pages_for(entry.n_computed));
+      EXPECT_LE(n_drafted, sequences_[i].chances.size());
+      n_tokens += n + n_drafted;
+      n_drafts += n_drafted;
+      n_peak += pages_for(entry.n_computed + n + n_drafted) - entry.n_pages;
+      const std::uint32_t n_right = draw(0, n_drafted);
+      entry.n_computed += n + n_right;
+      entry.n_pages = pages_for(entry.n_computed);
+      if (n_drafted > 0) entry.n_tokens += n_right;
       if (entry.n_computed == entry.n_tokens) ++entry.n_tokens;
+      sequences_[i].chances.clear();
     }
+    EXPECT_LE(n_peak, n_pages_);
     EXPECT_EQ(plan_.chunks[0].entry, 0U) << "the oldest goes on in every step";
     EXPECT_LE(n_tokens, limits_.max_step_tokens);
     EXPECT_LE(n_used(), n_pages_);
@@ -212,6 +331,7 @@ class Simulation {
 
 TEST(Scheduler, UnderRandomLoadsEverySequenceEndsAndTheOldestAlwaysGoesOn) {
   std::uint64_t n_parked = 0;
+  std::uint64_t n_drafts = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const std::uint32_t n_ctx = 20 + static_cast<std::uint32_t>(seed) * 7;
     const SchedulerLimits limits = {1 + static_cast<std::uint32_t>(seed) % 9,
@@ -230,7 +350,9 @@ TEST(Scheduler, UnderRandomLoadsEverySequenceEndsAndTheOldestAlwaysGoesOn) {
       if (HasFatalFailure()) return;
     }
     n_parked += simulation.n_parked;
+    n_drafts += simulation.n_drafts;
   }
+  EXPECT_GT(n_drafts, 1000U);
   EXPECT_GT(n_parked, 100U) << "the loads no longer reach the case of scarce pages";
 }
 

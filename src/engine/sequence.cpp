@@ -12,13 +12,15 @@ double milliseconds(Sequence::Clock::duration duration) {
 
 }  // namespace
 
-Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx)
+Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx,
+                   std::uint32_t max_drafts)
     : id_(id),
       request_(std::move(request)),
       sink_(std::move(sink)),
       tokens_(std::move(request_.prompt)),
       n_prompt_(static_cast<std::uint32_t>(tokens_.size())),
       n_most_(n_prompt_ + std::min(request_.max_new_tokens, n_ctx - n_prompt_)),
+      max_drafts_(std::min(max_drafts, n_most_ - n_prompt_ - 1)),
       submitted_(Clock::now()) {
   std::sort(request_.end_tokens.begin(), request_.end_tokens.end());
   if (request_.ignore_end_tokens) request_.end_tokens.clear();
@@ -30,13 +32,28 @@ void Sequence::start(Clock::time_point now) {
   // All that the answer can take, so that no later step allocates.
   tokens_.reserve(n_most_);
   pages.reserve(pages_for(n_most_));
+  if (max_drafts_ > 0) lookup_.begin(tokens_, n_most_);
 }
 
-SequenceChunk Sequence::next_chunk(std::uint32_t n_tokens) const {
-  return {.tokens = std::span(tokens_).subspan(n_computed_, n_tokens),
-          .position = n_computed_,
-          .pages = pages,
-          .n_logits = n_computed_ + n_tokens == tokens_.size() ? 1U : 0U};
+std::span<const float> Sequence::draft_chances() {
+  if (max_drafts_ == 0 || n_computed_ + 1 != n_tokens()) return {};
+  // Each of them may be right, and one more token comes after the last.
+  return lookup_.chances(std::min(max_drafts_, n_most_ - n_tokens() - 1));
+}
+
+SequenceChunk Sequence::next_chunk(std::uint32_t n_tokens, std::uint32_t n_drafts) {
+  SequenceChunk chunk{.tokens = std::span(tokens_).subspan(n_computed_, n_tokens),
+                      .position = n_computed_,
+                      .pages = pages,
+                      .n_logits = n_computed_ + n_tokens == tokens_.size() ? 1U : 0U};
+  if (n_drafts > 0) {
+    const std::span fed = std::span(fed_).first(1 + n_drafts);
+    fed[0] = tokens_.back();
+    lookup_.guess(tokens_, fed.subspan(1));
+    chunk.tokens = fed;
+    chunk.n_logits = 1 + n_drafts;
+  }
+  return chunk;
 }
 
 SampleRequest Sequence::sample_request(std::span<const float> logits) const {
@@ -57,6 +74,7 @@ std::optional<FinishReason> Sequence::take(SampledToken sampled, Clock::time_poi
     return FinishReason::kEndToken;
   }
   tokens_.push_back(sampled.token);
+  if (max_drafts_ > 0) lookup_.append(tokens_);
   const bool full = tokens_.size() == n_most_;
   sink_(TokenEvent{.token = sampled.token,
                    .index = n_new() - 1,

@@ -2,13 +2,17 @@
 // events. Owned by the engine; its thread alone touches it.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
+#include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
 
 namespace jarip {
@@ -17,8 +21,9 @@ class Sequence {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // request is valid, its prompt shorter than n_ctx.
-  Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx);
+  // request is valid, its prompt shorter than n_ctx; max_drafts <= kMaxDraftTokens.
+  Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx,
+           std::uint32_t max_drafts);
 
   [[nodiscard]] SequenceId id() const { return id_; }
   [[nodiscard]] const SamplingParams& sampling() const { return request_.sampling; }
@@ -34,10 +39,16 @@ class Sequence {
 
   // Marks the start of computation, at the first call.
   void start(Clock::time_point now);
-  // The next n_tokens tokens to compute; pages cover them.
-  [[nodiscard]] SequenceChunk next_chunk(std::uint32_t n_tokens) const;
-  // Counts them as computed.
-  void advance(std::uint32_t n_tokens) { n_computed_ += n_tokens; }
+  // How likely the next 1, 2, … tokens can be guessed, all of them rightly. As many as may be fed
+  // together with the one token that is not computed; empty while there are more of these.
+  [[nodiscard]] std::span<const float> draft_chances();
+  // The next n_tokens tokens to compute and behind them n_drafts guessed ones, with logits wanted
+  // after the last known token and each guess; pages cover them. Valid until the next call.
+  [[nodiscard]] SequenceChunk next_chunk(std::uint32_t n_tokens, std::uint32_t n_drafts);
+  // Counts what was fed as computed.
+  void advance(std::uint32_t n_fed) { n_computed_ += n_fed; }
+  // Forgets what was computed of guesses that were wrong.
+  void drop_drafts() { n_computed_ = std::min(n_computed_, n_tokens() - 1); }
   // Forgets what was computed; the pages are gone.
   void rewind() { n_computed_ = 0; }
 
@@ -60,6 +71,9 @@ class Sequence {
   std::uint32_t n_prompt_;
   std::uint32_t n_most_;  // tokens_ never grows beyond
   std::uint32_t n_computed_ = 0;
+  std::uint32_t max_drafts_;
+  PromptLookup lookup_;                                // begun only when max_drafts_ > 0
+  std::array<TokenId, kMaxDraftTokens + 1> fed_ = {};  // the last token and guesses behind it
   std::optional<TokenId> end_token_;
   Clock::time_point submitted_;
   std::optional<Clock::time_point> started_;
