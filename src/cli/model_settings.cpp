@@ -56,6 +56,15 @@ void declare_model_settings(OptionSet& set, ModelSettings& settings) {
                 "enough for two full contexts",
                 "모델이 읽고 있는 글을 기억하는 데 쓸 메모리. 0이면 전체 문맥 두 개 분량"}},
       settings.kv_cache, {0, std::uint64_t{1} << 44U});
+  set.add_number<std::uint32_t>(
+      {.name = "draft-tokens",
+       .value_name = "N",
+       .help =
+           {"Tokens to guess at once, from what the text already says, where that is likely to "
+            "be quicker; answers stay the same, and 0 is off",
+            "이미 나온 글에서 다음 토큰을 미리 짚어 한꺼번에 확인할 개수. 빨라질 만할 때만 하고 "
+            "답은 그대로다. 0이면 끈다"}},
+      settings.draft_tokens, {0, kMaxDraftTokens});
 }
 
 void choose_cpu(const ModelSettings& settings) {
@@ -96,6 +105,7 @@ Result<std::unique_ptr<LoadedModel>> load_named_model(
   options.path = settings.path;
   options.engine.n_ctx = settings.ctx;
   options.engine.kv_bytes = settings.kv_cache;
+  options.engine.max_draft_tokens = settings.draft_tokens;
   options.engine.max_sequences = settings.max_running;
   options.engine.max_queued = settings.max_waiting;
   options.on_progress = [&](float fraction) {

@@ -20,9 +20,10 @@ inline constexpr std::uint32_t kMaxContext = 1U << 24U;
 struct ModelSettings {
   unsigned threads = 0;  // 0: the cores available to the process
   ComputePath path = ComputePath::kOptimized;
-  std::string cpu;                  // instruction set; empty: the best that the machine has
-  std::uint32_t ctx = 0;            // 0: the model's own, capped by the engine
-  std::uint64_t kv_cache = 0;       // bytes; 0: enough for two full contexts
+  std::string cpu;             // instruction set; empty: the best that the machine has
+  std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
+  std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
+  std::uint32_t draft_tokens = kMaxDraftTokens;
   std::uint32_t max_running = 64;   // sequences computed at once
   std::uint32_t max_waiting = 256;  // and waiting beyond that
 };
