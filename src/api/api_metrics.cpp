@@ -27,6 +27,10 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
                                "Part of the KV pages in use; 1 means all of them.")),
       prompt_tokens_(registry.counter("jarip_prompt_tokens_total", "Prompt tokens computed.")),
       generation_tokens_(registry.counter("jarip_generation_tokens_total", "Tokens generated.")),
+      draft_tokens_(registry.counter("jarip_spec_decode_num_draft_tokens_total",
+                                     "Tokens guessed ahead and checked.")),
+      accepted_tokens_(registry.counter("jarip_spec_decode_num_accepted_tokens_total",
+                                        "Tokens guessed ahead that were right.")),
       steps_(registry.counter("jarip_engine_steps_total", "Steps of the engine.")),
       stopped_(finished(registry, "stop")),
       cut_(finished(registry, "length")),
@@ -87,6 +91,8 @@ void ApiMetrics::follow(const EngineStats& stats) {
   kv_usage_.set(stats.n_pages == 0 ? 0.0 : static_cast<double>(stats.n_pages_used) / stats.n_pages);
   prompt_tokens_.raise_to(stats.prompt_tokens);
   generation_tokens_.raise_to(stats.new_tokens);
+  draft_tokens_.raise_to(stats.draft_tokens);
+  accepted_tokens_.raise_to(stats.accepted_draft_tokens);
   steps_.raise_to(stats.n_steps);
 }
 

@@ -23,6 +23,8 @@ class ApiMetrics {
   Gauge& kv_usage_;
   Counter& prompt_tokens_;
   Counter& generation_tokens_;
+  Counter& draft_tokens_;
+  Counter& accepted_tokens_;
   Counter& steps_;
   Counter& stopped_;
   Counter& cut_;

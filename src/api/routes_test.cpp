@@ -67,6 +67,8 @@ class ScriptedAnswerer final : public Answerer {
     stats.n_pages = 8;
     stats.n_pages_used = 2;
     stats.new_tokens = 11;
+    stats.draft_tokens = 9;
+    stats.accepted_draft_tokens = 7;
     return stats;
   }
 
@@ -435,6 +437,8 @@ TEST_F(RoutesTest, MetricsCountAnswersAndFollowTheEngine) {
            "jarip_num_requests_running 0\n",
            "jarip_kv_cache_usage_perc 0.25\n",
            "jarip_generation_tokens_total 11\n",
+           "jarip_spec_decode_num_draft_tokens_total 9\n",
+           "jarip_spec_decode_num_accepted_tokens_total 7\n",
            "jarip_time_to_first_token_seconds_sum 0.02\n",
            "jarip_inter_token_latency_seconds_count 2\n",
            "jarip_http_responses_total{code=\"5xx\"} 1\n",
