@@ -396,7 +396,10 @@ TEST(Engine, ASinkMaySubmitTheNextRequestAndReadStats) {
 TEST(Engine, StoppingCancelsWhatRunsAndWaitsAndEmitsEveryEnd) {
   Gate gate;
   FakeModel model(kVocab, kContext);
-  model.on_step = [&](auto) { gate.hold(); };
+  model.on_step = [&](auto) {
+    gate.hold();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the answers outlast the stopping
+  };
   std::deque<EventLog> logs(10);
   {
     const auto engine = make_engine(model, {.max_sequences = 4});
