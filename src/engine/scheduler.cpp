@@ -8,10 +8,10 @@
 namespace jarip {
 namespace {
 
-// A step's time grows by this part of a one-row step's with each further row: what a small model
-// takes on two cores (tokens a second of jarip bench --prefill 0 --batch N, N from 1 to 16). A
-// larger one waits more for its weights and takes less.
-constexpr float kRowCost = 1.0F / 6;
+// A step's time grows by this part of a one-row step's with each further row. The default model
+// takes 0.10 on two cores and 0.15 on one (jarip bench --prefill 0 --batch N, N from 1 to 16);
+// larger ones wait more for their weights and take less.
+constexpr float kRowCost = 1.0F / 8;
 
 // A step of more rows than this gets no drafts: others should not wait long for its end.
 constexpr std::uint32_t kMostRowsWithDrafts = kMaxDraftTokens + 1;
