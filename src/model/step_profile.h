@@ -14,18 +14,15 @@ enum class StepPart : std::uint8_t {
   kPlan,
   kEmbed,
   kNorm,
-  kQkv,
-  kRope,
+  kQkv,  // with rotation and storing
   kAttention,
   kAttentionOut,
-  kGateUp,
-  kActivate,
+  kGateUp,  // with the activation
   kDown,
   kOutput,
 };
-inline constexpr std::array<std::string_view, 11> kStepPartNames = {
-    "plan",          "embed",    "norm",     "q, k, v", "rope, store", "attention",
-    "attention out", "gate, up", "activate", "down",    "output"};
+inline constexpr std::array<std::string_view, 9> kStepPartNames = {
+    "plan", "embed", "norm", "q, k, v", "attention", "attention out", "gate, up", "down", "output"};
 
 // What a part did, to be held against the machine's limits.
 struct StepWork {

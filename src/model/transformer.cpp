@@ -9,6 +9,11 @@ namespace {
 
 // Rows that one task of a row-wise loop takes: enough to be worth handing over.
 constexpr std::uint32_t kRowsPerTask = 4;
+// Rows whose products are finished (rotated, activated, stored) while they are still in the caches
+// of the core that computed them. A multiple of what the kernels take at once.
+constexpr std::uint32_t kRowBlock = 96;
+// Rows up to which a step's time goes into reading the weights.
+constexpr std::uint32_t kFewRows = 32;
 // Tasks for each thread in a matrix product, so that a slow thread leaves little to wait for.
 constexpr std::uint32_t kTasksPerThread = 4;
 
@@ -64,11 +69,7 @@ Transformer::Transformer(const ModelConfig& config, const ModelTensors& tensors,
       kernels_(kernels),
       rope_(config, read_optional(tensors.rope_factors)),
       output_norm_(read_vector(*tensors.output_norm)),
-      attention_scratch_(pool.n_threads()) {
-  for (auto& scratch : attention_scratch_) {
-    scratch.resize(attention_scratch_floats(config.head_dim));
-  }
-}
+      scratch_(pool.n_threads()) {}
 
 Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
                                                  const ModelTensors& tensors, ThreadPool& pool,
@@ -108,10 +109,14 @@ std::size_t Transformer::memory_bytes() const {
   std::size_t sum = embedding_.memory_bytes() + (output_ ? output_->memory_bytes() : 0);
   for (const LayerWeights& layer : layers_) sum += layer_bytes(layer);
   for (const auto* scratch :
-       {&angles_, &residual_, &normed_, &qkv_, &attended_, &gate_, &up_, &last_}) {
+       {&angles_, &residual_, &normed_, &queries_, &attended_, &hidden_, &last_}) {
     sum += scratch->size() * sizeof(float);
   }
-  return sum + quantized_.values.size() + quantized_.blocks.size() * sizeof(ActivationBlock);
+  for (const auto& scratch : scratch_) sum += scratch.size() * sizeof(float);
+  for (const QuantizedRows* rows : {&quantized_, &quantized_hidden_}) {
+    sum += rows->values.size() + rows->blocks.size() * sizeof(ActivationBlock);
+  }
+  return sum;
 }
 
 void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
@@ -127,31 +132,21 @@ void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv
 
 void Transformer::run_layer(std::uint32_t layer) {
   const LayerWeights& w = layers_[layer];
-  float* qkv = qkv_.data();
-  normalize(residual_.data(), n_tokens_, w.attention_norm);
+  float* residual = residual_.data();
+  normalize(residual, n_tokens_, w.attention_norm);
   lap(StepPart::kNorm);
-  multiply(n_tokens_, normed_.data(),
-           {{&w.query, qkv, qkv_dim()},
-            {&w.key, qkv + query_dim(), qkv_dim()},
-            {&w.value, qkv + query_dim() + kv_dim(), qkv_dim()}});
+  project_heads(layer);
   lap(StepPart::kQkv, n_tokens_, {&w.query, &w.key, &w.value});
-  rotate_and_store(layer);
-  lap(StepPart::kRope);
   attend(layer);
   lap_attention();
-  quantize(attended_.data(), n_tokens_, query_dim());
-  multiply(n_tokens_, attended_.data(),
-           {{&w.attention_out, residual_.data(), config_.d_model, Epilogue::kAdd}});
+  multiply(n_tokens_, {attended_.data(), &quantized_}, w.attention_out, residual, Epilogue::kAdd);
   lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out});
 
-  normalize(residual_.data(), n_tokens_, w.ff_norm);
+  normalize(residual, n_tokens_, w.ff_norm);
   lap(StepPart::kNorm);
-  multiply(n_tokens_, normed_.data(),
-           {{&w.gate, gate_.data(), config_.d_ff}, {&w.up, up_.data(), config_.d_ff}});
+  gate_and_up(w);
   lap(StepPart::kGateUp, n_tokens_, {&w.gate, &w.up});
-  activate();
-  lap(StepPart::kActivate);
-  multiply(n_tokens_, gate_.data(), {{&w.down, residual_.data(), config_.d_model, Epilogue::kAdd}});
+  multiply(n_tokens_, {hidden_.data(), &quantized_hidden_}, w.down, residual, Epilogue::kAdd);
   lap(StepPart::kDown, n_tokens_, {&w.down});
 }
 
@@ -189,11 +184,17 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
   }
   grow(residual_, std::size_t{n_tokens_} * config_.d_model);
   grow(normed_, std::size_t{n_tokens_} * config_.d_model);
-  grow(qkv_, std::size_t{n_tokens_} * qkv_dim());
+  grow(queries_, std::size_t{n_tokens_} * query_dim());
   grow(attended_, std::size_t{n_tokens_} * query_dim());
-  grow(gate_, std::size_t{n_tokens_} * config_.d_ff);
-  grow(up_, std::size_t{n_tokens_} * config_.d_ff);
+  grow(hidden_, std::size_t{n_tokens_} * config_.d_ff);
   grow(angles_, n_tokens_ * rope_.n_angles());
+  quantized_.resize(n_tokens_, std::max(config_.d_model, query_dim()));
+  quantized_hidden_.resize(n_tokens_, config_.d_ff);
+  const std::size_t block = std::min(n_tokens_, kRowBlock);
+  for (auto& scratch : scratch_) {
+    grow(scratch, std::max({attention_scratch_floats(config_.head_dim), block * config_.head_dim,
+                            2 * block * gate_tiles_per_task() * kTileRows}));
+  }
 
   places_.clear();
   page_pointers_.clear();
@@ -219,10 +220,9 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
           {n - t, kMaxAttentionQueries / n_group, kAttentionRange - position % kAttentionRange});
       for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
         const std::size_t column = std::size_t{head} * n_group * config_.head_dim;
-        attention_.push_back({qkv_.data() + std::size_t{first_row + t} * qkv_dim() + column,
-                              attended_.data() + std::size_t{first_row + t} * query_dim() + column,
-                              qkv_dim(), query_dim(), count, n_group, config_.head_dim, position,
-                              pages, 0, nullptr});
+        const std::size_t at = std::size_t{first_row + t} * query_dim() + column;
+        attention_.push_back({queries_.data() + at, attended_.data() + at, query_dim(), query_dim(),
+                              count, n_group, config_.head_dim, position, pages, 0, nullptr});
         task_kv_head_.push_back(head);
       }
       t += count;
@@ -255,87 +255,126 @@ void Transformer::normalize(const float* x, std::uint32_t n_rows,
   });
 }
 
-void Transformer::quantize(const float* x, std::uint32_t n_rows, std::uint32_t n_cols) {
-  quantized_.resize(n_rows, n_cols);
-  pool_.run((n_rows + kRowsPerTask - 1) / kRowsPerTask, [&](std::uint32_t task, unsigned) {
-    const std::size_t end = std::min((task + 1) * kRowsPerTask, n_rows);
-    for (std::size_t row = task * kRowsPerTask; row < end; ++row) {
-      kernels_.quantize_row(x + row * n_cols, n_cols, quantized_.values.data() + row * n_cols,
-                            quantized_.blocks.data() + row * (n_cols / kBlockCols));
-    }
-  });
-}
-
-// silu(gate) * up into gate_, quantized for the next product.
-void Transformer::activate() {
-  const std::uint32_t d = config_.d_ff;
-  quantized_.resize(n_tokens_, d);
-  pool_.run((n_tokens_ + kRowsPerTask - 1) / kRowsPerTask, [&](std::uint32_t task, unsigned) {
-    const std::size_t end = std::min((task + 1) * kRowsPerTask, n_tokens_);
-    for (std::size_t row = task * kRowsPerTask; row < end; ++row) {
-      float* gate = gate_.data() + row * d;
-      kernels_.silu_mul(gate, up_.data() + row * d, d, gate);
-      kernels_.quantize_row(gate, d, quantized_.values.data() + row * d,
-                            quantized_.blocks.data() + row * (d / kBlockCols));
-    }
-  });
-}
-
-void Transformer::rotate_and_store(std::uint32_t layer) {
-  const std::uint32_t head_dim = config_.head_dim;
-  const float query_scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
-  pool_.run((n_tokens_ + kRowsPerTask - 1) / kRowsPerTask, [&](std::uint32_t task, unsigned) {
-    const std::uint32_t end = std::min((task + 1) * kRowsPerTask, n_tokens_);
-    for (std::uint32_t row = task * kRowsPerTask; row < end; ++row) {
-      float* queries = qkv_.data() + std::size_t{row} * qkv_dim();
-      float* keys = queries + query_dim();
-      const float* values = keys + kv_dim();
-      const Rotation rotation =
-          rope_.rotation(std::span(angles_).subspan(row * rope_.n_angles()), head_dim);
-      for (std::uint32_t head = 0; head < config_.n_heads; ++head) {
-        kernels_.rotate(rotation, query_scale, queries + std::size_t{head} * head_dim);
-      }
-      for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
-        const std::size_t column = std::size_t{head} * head_dim;
-        std::byte* page = places_[row].page + head_offset(layer, head);
-        kernels_.rotate(rotation, 1.0F, keys + column);
-        kernels_.store_key(keys + column, head_dim, places_[row].slot, page);
-        kernels_.store_value(values + column, head_dim, places_[row].slot, page);
+// Heads of q, then of k, then of v. A task takes the same heads of block after block of rows, so
+// that their weights stay where they are.
+void Transformer::project_heads(std::uint32_t layer) {
+  const std::uint32_t n_heads = config_.n_heads + 2 * config_.n_kv_heads;
+  const std::uint32_t per_task =
+      n_tokens_ > kFewRows ? 1 : std::max(1U, n_heads / (pool_.n_threads() * kTasksPerThread));
+  pool_.run((n_heads + per_task - 1) / per_task, [&](std::uint32_t task, unsigned worker) {
+    const std::uint32_t end = std::min((task + 1) * per_task, n_heads);
+    for (std::uint32_t head = task * per_task; head < end; ++head) {
+      for (std::uint32_t row = 0; row < n_tokens_; row += kRowBlock) {
+        project_head(layer, head, {row, std::min(row + kRowBlock, n_tokens_)},
+                     scratch_[worker].data());
       }
     }
   });
 }
 
+void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows,
+                               float* scratch) {
+  const LayerWeights& w = layers_[layer];
+  const std::uint32_t d = config_.head_dim;
+  const std::uint32_t n_tiles = d / kTileRows;
+  const bool is_query = head < config_.n_heads;
+  const std::uint32_t kv_head = is_query ? 0 : (head - config_.n_heads) % config_.n_kv_heads;
+  const bool is_key = !is_query && head < config_.n_heads + config_.n_kv_heads;
+  const std::uint32_t tile = (is_query ? head : kv_head) * n_tiles;
+  float* out = is_query
+                   ? queries_.data() + std::size_t{rows.begin} * query_dim() + std::size_t{head} * d
+                   : scratch;
+  const std::size_t stride = is_query ? query_dim() : d;
+  kernels_.matmul(is_query ? w.query
+                  : is_key ? w.key
+                           : w.value,
+                  {normed_.data(), &quantized_}, {rows.begin, rows.end, tile, tile + n_tiles}, out,
+                  stride, Epilogue::kStore);
+  const float query_scale = 1.0F / std::sqrt(static_cast<float>(d));
+  for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += stride) {
+    if (is_query || is_key) {
+      const auto angles = std::span<const float>(angles_).subspan(row * rope_.n_angles());
+      kernels_.rotate(rope_.rotation(angles, d), is_query ? query_scale : 1.0F, out);
+    }
+    if (is_query) continue;
+    const auto store = is_key ? kernels_.store_key : kernels_.store_value;
+    store(out, d, places_[row].slot, places_[row].page + head_offset(layer, kv_head));
+  }
+}
+
+// Each task's queries are its own columns of its rows, so it quantizes what it wrote; blocks that
+// would span two tasks (a head's width times its group is no multiple of 32) wait for all.
 void Transformer::attend(std::uint32_t layer) {
+  const std::uint32_t n = query_dim();
+  const std::uint32_t group_dim = n / config_.n_kv_heads;
+  const bool apart = group_dim % kBlockCols == 0;
+  quantized_.n_cols = n;
+  const auto quantize = [&](std::size_t row, std::uint32_t column, std::uint32_t n_cols) {
+    kernels_.quantize_row(attended_.data() + row * n + column, n_cols,
+                          quantized_.values.data() + row * n + column,
+                          quantized_.blocks.data() + (row * n + column) / kBlockCols);
+  };
   pool_.run(static_cast<std::uint32_t>(attention_.size()),
             [&](std::uint32_t index, unsigned worker) {
               AttentionTask task = attention_[index];
               task.page_offset = head_offset(layer, task_kv_head_[index]);
-              task.scratch = attention_scratch_[worker].data();
+              task.scratch = scratch_[worker].data();
               kernels_.attend(task);
+              if (!apart) return;
+              const auto at = static_cast<std::size_t>(task.out - attended_.data());
+              for (std::uint32_t t = 0; t < task.n_tokens; ++t) {
+                quantize(at / n + t, static_cast<std::uint32_t>(at % n), group_dim);
+              }
             });
+  for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) quantize(row, 0, n);
 }
 
-// All products read the same rows; their tiles are shared out over the threads as one list.
-void Transformer::multiply(std::uint32_t n_rows, const float* rows,
-                           std::initializer_list<Product> products) {
-  std::uint32_t n_tiles = 0;
-  for (const Product& product : products) n_tiles += product.weights->n_tiles();
-  const std::uint32_t per_task = std::max(1U, n_tiles / (pool_.n_threads() * kTasksPerThread));
-  const MatmulInput in{rows, &quantized_};
-  pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned) {
-    std::uint32_t begin = task * per_task;
-    std::uint32_t end = std::min(begin + per_task, n_tiles);
-    for (const Product& product : products) {
-      const std::uint32_t n = product.weights->n_tiles();
-      if (begin < std::min(end, n)) {
-        kernels_.matmul(*product.weights, in, {0, n_rows, begin, std::min(end, n)}, product.out,
-                        product.stride, product.epilogue);
+std::uint32_t Transformer::gate_tiles_per_task() const {
+  // Two tiles make a block of the activations that they give.
+  constexpr std::uint32_t kTilesOfManyRows = 8;
+  const std::uint32_t n_pairs = config_.d_ff / kBlockCols;
+  const std::uint32_t share = 2 * std::max(1U, n_pairs / (pool_.n_threads() * kTasksPerThread));
+  return n_tokens_ > kFewRows ? std::min(kTilesOfManyRows, share) : share;
+}
+
+// silu(gate) * up into hidden_, quantized: a task finishes the columns that it computes.
+void Transformer::gate_and_up(const LayerWeights& w) {
+  const std::uint32_t d = config_.d_ff;
+  const std::uint32_t n_tiles = d / kTileRows;
+  const std::uint32_t per_task = gate_tiles_per_task();
+  quantized_hidden_.n_cols = d;
+  pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned worker) {
+    const std::uint32_t tile = task * per_task;
+    const std::uint32_t end = std::min(tile + per_task, n_tiles);
+    const std::uint32_t n_cols = (end - tile) * kTileRows;
+    const std::size_t column = std::size_t{tile} * kTileRows;
+    for (std::uint32_t first = 0; first < n_tokens_; first += kRowBlock) {
+      const std::uint32_t last = std::min(first + kRowBlock, n_tokens_);
+      const MatmulInput in{normed_.data(), &quantized_};
+      float* gate = scratch_[worker].data();
+      float* up = gate + std::size_t{last - first} * n_cols;
+      kernels_.matmul(w.gate, in, {first, last, tile, end}, gate, n_cols, Epilogue::kStore);
+      kernels_.matmul(w.up, in, {first, last, tile, end}, up, n_cols, Epilogue::kStore);
+      for (std::size_t row = first; row < last; ++row, gate += n_cols, up += n_cols) {
+        float* out = hidden_.data() + row * d + column;
+        kernels_.silu_mul(gate, up, n_cols, out);
+        kernels_.quantize_row(out, n_cols, quantized_hidden_.values.data() + row * d + column,
+                              quantized_hidden_.blocks.data() + (row * d + column) / kBlockCols);
       }
-      if (end <= n) return;
-      begin = begin > n ? begin - n : 0;
-      end -= n;
     }
+  });
+}
+
+// A product of the whole step, its tiles shared out over the threads; out is [n_rows, its rows].
+void Transformer::multiply(std::uint32_t n_rows, const MatmulInput& in, const PackedMatrix& weights,
+                           float* out, Epilogue epilogue) {
+  const std::uint32_t n_tiles = weights.n_tiles();
+  const std::uint32_t per_task = std::max(1U, n_tiles / (pool_.n_threads() * kTasksPerThread));
+  pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned) {
+    const std::uint32_t begin = task * per_task;
+    const std::uint32_t end = std::min(begin + per_task, n_tiles);
+    kernels_.matmul(weights, in, {0, n_rows, begin, end}, out + std::size_t{begin} * kTileRows,
+                    weights.n_rows(), epilogue);
   });
 }
 
@@ -356,7 +395,7 @@ void Transformer::project_logits(std::span<const SequenceChunk> chunks, std::spa
   }
   normalize(last_.data(), n_rows, output_norm_);
   const PackedMatrix& output = output_ ? *output_ : embedding_;
-  multiply(n_rows, normed_.data(), {{&output, logits.data(), config_.n_vocab}});
+  multiply(n_rows, {normed_.data(), &quantized_}, output, logits.data(), Epilogue::kStore);
   lap(StepPart::kOutput, n_rows, {&output});
 }
 

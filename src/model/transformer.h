@@ -48,12 +48,8 @@ class Transformer final : public Model {
     std::byte* page;
     std::uint32_t slot;
   };
-  // A matrix product of the whole step: out is [n_rows, stride].
-  struct Product {
-    const PackedMatrix* weights;
-    float* out;
-    std::size_t stride;
-    Epilogue epilogue = Epilogue::kStore;
+  struct Rows {
+    std::uint32_t begin, end;
   };
 
   Transformer(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool,
@@ -64,12 +60,17 @@ class Transformer final : public Model {
   void run_layer(std::uint32_t layer);
   void project_logits(std::span<const SequenceChunk> chunks, std::span<float> logits);
 
+  // What a product reads is made ready for its formats: rows of floats, int8 values, or both.
   void normalize(const float* x, std::uint32_t n_rows, const std::vector<float>& weight);
-  void quantize(const float* x, std::uint32_t n_rows, std::uint32_t n_cols);
-  void rotate_and_store(std::uint32_t layer);
+  void project_heads(std::uint32_t layer);
   void attend(std::uint32_t layer);
-  void activate();
-  void multiply(std::uint32_t n_rows, const float* rows, std::initializer_list<Product> products);
+  void gate_and_up(const LayerWeights& weights);
+  void multiply(std::uint32_t n_rows, const MatmulInput& in, const PackedMatrix& weights,
+                float* out, Epilogue epilogue);
+
+  // One head of q, k or v for some rows: product, rotation, and into its place.
+  void project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows, float* scratch);
+  [[nodiscard]] std::uint32_t gate_tiles_per_task() const;
 
   // Laps of the profile, if there is one.
   void lap(StepPart part, const StepWork& work = {}) {
@@ -82,7 +83,6 @@ class Transformer final : public Model {
   [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
   [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
   [[nodiscard]] std::uint32_t kv_dim() const { return config_.n_kv_heads * config_.head_dim; }
-  [[nodiscard]] std::uint32_t qkv_dim() const { return query_dim() + 2 * kv_dim(); }
 
   ModelConfig config_;
   ThreadPool& pool_;
@@ -104,12 +104,13 @@ class Transformer final : public Model {
   std::vector<std::uint32_t> task_kv_head_;  // [attention_.size()]
   std::vector<float> residual_;              // [n_tokens, d_model]
   std::vector<float> normed_;                // [n_tokens, d_model]
-  std::vector<float> qkv_;                   // [n_tokens, qkv_dim]
+  std::vector<float> queries_;               // [n_tokens, query_dim]
   std::vector<float> attended_;              // [n_tokens, query_dim]
-  std::vector<float> gate_, up_;             // [n_tokens, d_ff]
+  std::vector<float> hidden_;                // [n_tokens, d_ff]
   std::vector<float> last_;                  // [n_logits, d_model]
-  QuantizedRows quantized_;
-  std::vector<std::vector<float>> attention_scratch_;  // one a worker
+  QuantizedRows quantized_;                  // of normed_ and of attended_
+  QuantizedRows quantized_hidden_;
+  std::vector<std::vector<float>> scratch_;  // one a worker
 };
 
 }  // namespace jarip

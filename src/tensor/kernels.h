@@ -76,7 +76,8 @@ struct Kernels {
   void (*quantize_row)(const float* x, std::uint32_t n_cols, std::int8_t* values,
                        ActivationBlock* blocks);
 
-  // out[row, i] (+)= sum over inputs in ascending blocks; out_stride in floats. Quantized formats:
+  // out[row, i] (+)= sum over inputs in ascending blocks; out is where the range's first row and
+  // tile go, out_stride in floats. Quantized formats:
   // one fma of (integer sum) * (weight scale * activation scale) a block (two for Q6_K's halves),
   // then for formats with minimums one of minimum * scaled_sum. Floats: one fma an input.
   void (*matmul)(const PackedMatrix& weights, const MatmulInput& in, const MatmulRange& range,

@@ -151,8 +151,8 @@ TEST_P(EveryKernelTable, BatchAndTileSplitNeverChangeARow) {
     const QuantizedRows quantized = quantize(*GetParam(), x, n_cols);
     std::vector<float> split(std::size_t{19} * n_out);
     for (const auto [begin, end] : {std::pair{0U, 1U}, {1U, 4U}, {4U, 5U}}) {
-      GetParam()->matmul(weights, {x.data(), &quantized}, {0, 19, begin, end}, split.data(), n_out,
-                         Epilogue::kStore);
+      GetParam()->matmul(weights, {x.data(), &quantized}, {0, 19, begin, end},
+                         split.data() + begin * kTileRows, n_out, Epilogue::kStore);
     }
     EXPECT_EQ(split, together);
   }

@@ -186,9 +186,15 @@ template <class V>
 }
 
 struct MatmulOutput {
-  float* out;
+  float* out;  // of the range's first row and tile
   std::size_t stride;
   Epilogue epilogue;
+  std::uint32_t first_row;
+  std::uint32_t first_tile;
+
+  [[nodiscard]] float* at(std::uint32_t row, std::uint32_t tile) const {
+    return out + (row - first_row) * stride + std::size_t{tile - first_tile} * kTileRows;
+  }
 };
 
 // What one block of kTiles tiles multiplies: where its rows of activations and its sums are.
@@ -275,8 +281,7 @@ void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const Quantiz
   }
   for (int i = 0; i < kRows; ++i) {
     for (int t = 0; t < kTiles; ++t) {
-      const std::uint32_t first = (tile + t) * kTileRows;
-      put_outputs<V>(acc[i][t], to.out + (row + i) * to.stride + first, matrix.n_rows() - first,
+      put_outputs<V>(acc[i][t], to.at(row + i, tile + t), matrix.n_rows() - (tile + t) * kTileRows,
                      to.epilogue);
     }
   }
@@ -312,8 +317,7 @@ void multiply_float_rows(const PackedMatrix& matrix, std::uint32_t tile, const f
   }
   for (int i = 0; i < kRows; ++i) {
     for (int t = 0; t < kTiles; ++t) {
-      const std::uint32_t first = (tile + t) * kTileRows;
-      put_outputs<V>(acc[i][t], to.out + (row + i) * to.stride + first, matrix.n_rows() - first,
+      put_outputs<V>(acc[i][t], to.at(row + i, tile + t), matrix.n_rows() - (tile + t) * kTileRows,
                      to.epilogue);
     }
   }
@@ -395,7 +399,7 @@ void multiply_float(const PackedMatrix& matrix, const float* in, const MatmulRan
 template <class V>
 void matmul(const PackedMatrix& weights, const MatmulInput& in, const MatmulRange& range,
             float* out, std::size_t out_stride, Epilogue epilogue) {
-  const MatmulOutput to{out, out_stride, epilogue};
+  const MatmulOutput to{out, out_stride, epilogue, range.row_begin, range.tile_begin};
   switch (weights.format()) {
     case Format::kF32:
       return multiply_float<V, Format::kF32>(weights, in.rows, range, to);
