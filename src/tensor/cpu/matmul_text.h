@@ -287,32 +287,36 @@ void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const Quantiz
   }
 }
 
-// The same for float formats: kTiles tiles at once, so that a single row's additions, which must
-// follow each other, leave work for the machine in between.
-template <class V, Format kFormat, int kRows, int kTiles>
+template <class V, Format kFormat>
+[[gnu::always_inline]] inline typename V::F32 load_floats(const std::uint8_t* stored) {
+  if constexpr (kFormat == Format::kF32) return V::load(reinterpret_cast<const float*>(stored));
+  if constexpr (kFormat == Format::kF16) return V::load_f16(as_f16(stored));
+  if constexpr (kFormat == Format::kBF16) return V::load_bf16(as_f16(stored));
+}
+
+// The same for float formats. A sum's additions must follow each other, so several tiles leave work
+// for the machine in between even for one row.
+template <class V, Format kFormat, int kTiles, int kRows>
 void multiply_float_rows(const PackedMatrix& matrix, std::uint32_t tile, const float* in,
-                         std::uint32_t row, const MatmulOutput& to) {
+                         std::uint32_t row, const MatmulOutput& to, std::size_t ahead) {
+  constexpr std::size_t kStep = kTileRows * packed_layout(kFormat).float_bytes;
   const std::size_t n_cols = matrix.n_cols();
+  const float* rows = in + row * n_cols;
+  const std::uint8_t* weights[kTiles];
+  for (int t = 0; t < kTiles; ++t) weights[t] = matrix.tile_weights(tile + t);
   typename V::F32 acc[kRows][kTiles];
-  for (int i = 0; i < kRows; ++i) {
-    for (int t = 0; t < kTiles; ++t) acc[i][t] = V::set1(0.0F);
+  for (auto& tiles : acc) {
+    for (auto& lanes : tiles) lanes = V::set1(0.0F);
   }
   for (std::size_t col = 0; col < n_cols; ++col) {
-    typename V::F32 weights[kTiles];
+    typename V::F32 lanes[kTiles];
     for (int t = 0; t < kTiles; ++t) {
-      const std::uint8_t* stored = matrix.tile_weights(tile + t);
-      const std::size_t at = col * kTileRows;
-      if constexpr (kFormat == Format::kF32) {
-        weights[t] = V::load(reinterpret_cast<const float*>(stored) + at);
-      } else if constexpr (kFormat == Format::kF16) {
-        weights[t] = V::load_f16(as_f16(stored) + at);
-      } else {
-        weights[t] = V::load_bf16(as_f16(stored) + at);
-      }
+      lanes[t] = load_floats<V, kFormat>(weights[t] + col * kStep);
+      if (ahead != 0) __builtin_prefetch(weights[t] + col * kStep + ahead);
     }
     for (int i = 0; i < kRows; ++i) {
-      const auto x = V::set1(in[(row + i) * n_cols + col]);
-      for (int t = 0; t < kTiles; ++t) acc[i][t] = V::fma(weights[t], x, acc[i][t]);
+      const auto x = V::set1(rows[i * n_cols + col]);
+      for (int t = 0; t < kTiles; ++t) acc[i][t] = V::fma(lanes[t], x, acc[i][t]);
     }
   }
   for (int i = 0; i < kRows; ++i) {
@@ -360,6 +364,8 @@ void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
       return stream_tiles<V, Weights, 1>(matrix, in, range, to);
     case 2:
       return stream_tiles<V, Weights, 2>(matrix, in, range, to);
+    case 3:
+      return stream_tiles<V, Weights, 3>(matrix, in, range, to);
     case 4:
       return stream_tiles<V, Weights, 4>(matrix, in, range, to);
     default:
@@ -376,23 +382,40 @@ void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
   }
 }
 
+// All rows of kTiles tiles, as multiply_tiles() has it.
+template <class V, Format kFormat, int kTiles>
+void multiply_float_tiles(const PackedMatrix& matrix, std::uint32_t tile, const float* in,
+                          const MatmulRange& range, const MatmulOutput& to) {
+  std::uint32_t row = range.row_begin;
+  std::size_t ahead = kTiles * matrix.tile_weight_bytes();
+  const auto multiply = [&]<int kRows>() {
+    multiply_float_rows<V, kFormat, kTiles, kRows>(matrix, tile, in, row, to, ahead);
+    row += kRows;
+    ahead = 0;
+  };
+  while (row + V::kFloatRows <= range.row_end) multiply.template operator()<V::kFloatRows>();
+  if constexpr (V::kFloatRows > 4) {
+    if (row + 4 <= range.row_end) multiply.template operator()<4>();
+  }
+  if (row + 2 <= range.row_end) multiply.template operator()<2>();
+  if (row < range.row_end) multiply.template operator()<1>();
+}
+
 template <class V, Format kFormat>
 void multiply_float(const PackedMatrix& matrix, const float* in, const MatmulRange& range,
                     const MatmulOutput& to) {
-  std::uint32_t row = range.row_begin;
-  for (; row + V::kFloatRows <= range.row_end; row += V::kFloatRows) {
-    for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
-      multiply_float_rows<V, kFormat, V::kFloatRows, 1>(matrix, tile, in, row, to);
+  std::uint32_t tile = range.tile_begin;
+  if (range.row_end - range.row_begin == 1) {
+    constexpr std::size_t kAhead = 2048;
+    for (; tile + 4 <= range.tile_end; tile += 4) {
+      multiply_float_rows<V, kFormat, 4, 1>(matrix, tile, in, range.row_begin, to, kAhead);
     }
   }
-  for (; row < range.row_end; ++row) {
-    std::uint32_t tile = range.tile_begin;
-    for (; tile + 4 <= range.tile_end; tile += 4) {
-      multiply_float_rows<V, kFormat, 1, 4>(matrix, tile, in, row, to);
-    }
-    for (; tile < range.tile_end; ++tile) {
-      multiply_float_rows<V, kFormat, 1, 1>(matrix, tile, in, row, to);
-    }
+  for (; tile + V::kTiles <= range.tile_end; tile += V::kTiles) {
+    multiply_float_tiles<V, kFormat, V::kTiles>(matrix, tile, in, range, to);
+  }
+  for (; tile < range.tile_end; ++tile) {
+    multiply_float_tiles<V, kFormat, 1>(matrix, tile, in, range, to);
   }
 }
 
