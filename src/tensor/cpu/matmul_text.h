@@ -368,6 +368,12 @@ void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
       return stream_tiles<V, Weights, 3>(matrix, in, range, to);
     case 4:
       return stream_tiles<V, Weights, 4>(matrix, in, range, to);
+    case 5:
+      if constexpr (V::kRows > 4) return stream_tiles<V, Weights, 5>(matrix, in, range, to);
+      break;
+    case 6:
+      if constexpr (V::kRows > 4) return stream_tiles<V, Weights, 6>(matrix, in, range, to);
+      break;
     default:
       break;
   }
