@@ -356,27 +356,25 @@ void stream_tiles(const PackedMatrix& matrix, const QuantizedRows& in, const Mat
   }
 }
 
+// Streams the tiles for up to kMost rows; false for more.
+template <class V, class Weights, int kMost>
+[[gnu::always_inline]] inline bool stream_few(const PackedMatrix& matrix, const QuantizedRows& in,
+                                              const MatmulRange& range, const MatmulOutput& to) {
+  if constexpr (kMost == 0) {
+    return false;
+  } else {
+    if (range.row_end - range.row_begin != kMost) {
+      return stream_few<V, Weights, kMost - 1>(matrix, in, range, to);
+    }
+    stream_tiles<V, Weights, kMost>(matrix, in, range, to);
+    return true;
+  }
+}
+
 template <class V, class Weights>
 void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
                         const MatmulRange& range, const MatmulOutput& to) {
-  switch (range.row_end - range.row_begin) {
-    case 1:
-      return stream_tiles<V, Weights, 1>(matrix, in, range, to);
-    case 2:
-      return stream_tiles<V, Weights, 2>(matrix, in, range, to);
-    case 3:
-      return stream_tiles<V, Weights, 3>(matrix, in, range, to);
-    case 4:
-      return stream_tiles<V, Weights, 4>(matrix, in, range, to);
-    case 5:
-      if constexpr (V::kRows > 4) return stream_tiles<V, Weights, 5>(matrix, in, range, to);
-      break;
-    case 6:
-      if constexpr (V::kRows > 4) return stream_tiles<V, Weights, 6>(matrix, in, range, to);
-      break;
-    default:
-      break;
-  }
+  if (stream_few<V, Weights, V::kFewRows>(matrix, in, range, to)) return;
   std::uint32_t tile = range.tile_begin;
   for (; tile + V::kTiles <= range.tile_end; tile += V::kTiles) {
     multiply_tiles<V, Weights, V::kTiles>(matrix, tile, in, range, to);

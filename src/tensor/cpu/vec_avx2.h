@@ -16,6 +16,7 @@ template <class Target>
 struct Avx2Lanes {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
+  static constexpr int kFewRows = 4;
   static constexpr int kQueries = 6;
   static constexpr int kWide = 1;
   static constexpr int kFloatRows = 4;
