@@ -66,23 +66,25 @@ void multiply(benchmark::State& state, const Kernels* kernels, Format format, st
 
 // One key-value head of 64 dimensions with three query heads, as the default model has; n_tokens
 // queries at the end of a context of `depth` positions.
-void attend(benchmark::State& state, const Kernels* kernels) {
+void attend(benchmark::State& state, const Kernels* kernels, KvFormat format) {
   constexpr std::uint32_t kHeadDim = 64;
   constexpr std::uint32_t kGroup = 3;
   const auto depth = static_cast<std::uint32_t>(state.range(0));
   const auto n_tokens = static_cast<std::uint32_t>(state.range(1));
   std::mt19937 generator(1);
   std::normal_distribution<float> normal;
-  std::vector<std::byte> memory(std::size_t{depth} * kHeadDim * 4);
+  const PageKernels& on_pages = kernels->pages_of(format);
+  const std::size_t page_bytes = kv_head_layout(format, kHeadDim).n_bytes;
+  std::vector<std::byte> memory(depth / kPageLanes * page_bytes);
   std::vector<std::byte*> pages;
   for (std::uint32_t i = 0; i < depth / kPageLanes; ++i) {
-    pages.push_back(memory.data() + std::size_t{i} * kPageLanes * kHeadDim * 4);
+    pages.push_back(memory.data() + i * page_bytes);
   }
   std::vector<float> row(kHeadDim);
   for (std::uint32_t i = 0; i < depth; ++i) {
     for (float& x : row) x = normal(generator);
-    kernels->store_key(row.data(), kHeadDim, i % kPageLanes, pages[i / kPageLanes]);
-    kernels->store_value(row.data(), kHeadDim, i % kPageLanes, pages[i / kPageLanes]);
+    on_pages.store_key(row.data(), kHeadDim, i % kPageLanes, pages[i / kPageLanes]);
+    on_pages.store_value(row.data(), kHeadDim, i % kPageLanes, pages[i / kPageLanes]);
   }
   std::vector<float> queries(std::size_t{n_tokens} * kGroup * kHeadDim);
   for (float& x : queries) x = normal(generator) / 8;
@@ -92,7 +94,7 @@ void attend(benchmark::State& state, const Kernels* kernels) {
                            n_tokens,       kGroup,     kHeadDim,          depth - n_tokens,
                            pages.data(),   0,          scratch.data()};
   for (auto _ : state) {
-    kernels->attend(task);
+    on_pages.attend(task);
     benchmark::DoNotOptimize(out.data());
   }
   count_work(state, 4.0 * n_tokens * kGroup * kHeadDim * (depth - (n_tokens - 1) / 2.0),
@@ -115,14 +117,18 @@ void register_table(const Kernels* kernels) {
           ->Arg(256);
     }
   }
-  benchmark::RegisterBenchmark(("attend/" + std::string(kernels->name)).c_str(),
-                               [kernels](benchmark::State& state) { attend(state, kernels); })
-      ->ArgNames({"depth", "tokens"})
-      ->Args({256, 16})
-      ->Args({512, 16})
-      ->Args({8192, 16})
-      ->Args({512, 1})
-      ->Args({8192, 1});
+  for (const KvFormatRow& row : kKvFormats) {
+    const std::string name = "attend/" + std::string(kernels->name) + "/" + std::string(row.name);
+    benchmark::RegisterBenchmark(
+        name.c_str(),
+        [kernels, format = row.format](benchmark::State& state) { attend(state, kernels, format); })
+        ->ArgNames({"depth", "tokens"})
+        ->Args({256, 16})
+        ->Args({512, 16})
+        ->Args({8192, 16})
+        ->Args({512, 1})
+        ->Args({8192, 1});
+  }
 }
 
 }  // namespace

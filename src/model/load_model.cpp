@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "model/model.h"
 #include "model/reference.h"
 #include "model/tensors.h"
@@ -11,6 +13,13 @@ Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool
   JARIP_TRY(const ModelTensors tensors, find_tensors(file, config));
   switch (options.path) {
     case ComputePath::kReference:
+      if (options.kv_format != KvFormat::kF16) {
+        return fail(ErrorCode::kUnsupported,
+                    fmt::format("the reference path keeps keys and values exactly; {} is for the "
+                                "optimized path",
+                                kv_format_name(options.kv_format)),
+                    "kv_format");
+      }
       return load_reference(config, tensors, pool);
     case ComputePath::kOptimized:
       break;

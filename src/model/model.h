@@ -13,13 +13,14 @@
 #include "model/gguf.h"
 #include "model/step_profile.h"
 #include "model/tokenizer.h"
+#include "tensor/kv_format.h"
 
 namespace jarip {
 
 using PageId = std::uint32_t;
 
 // Tokens in one KV page, for every model and path.
-inline constexpr std::uint32_t kKvPageTokens = 32;
+inline constexpr std::uint32_t kKvPageTokens = kPageLanes;
 
 // One sequence's part of a step.
 struct SequenceChunk {
@@ -63,13 +64,15 @@ class Model {
 
 struct LoadOptions {
   ComputePath path = ComputePath::kOptimized;
+  KvFormat kv_format = KvFormat::kF16;  // of the optimized path, which alone has a choice
   // Called on the loading thread with the fraction done, 0 to 1; may be empty.
   void (*on_progress)(void* context, float fraction) = nullptr;
   void* progress_context = nullptr;
 };
 
 // Reads config and weights. Weights are copied (repacked), so the file may be closed afterwards.
-// Errors: kUnsupported (family or format, by name), kCorrupt (missing tensor, wrong shape).
+// Errors: kUnsupported (family or format, by name; a kv_format that the path lacks), kCorrupt
+// (missing tensor, wrong shape).
 [[nodiscard]] Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool,
                                                         const LoadOptions& options = {});
 

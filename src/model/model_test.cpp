@@ -27,6 +27,7 @@ struct TinyShape {
   std::uint32_t n_kv_heads = 2;
   std::uint32_t head_dim = 64;
   bool tied = true;
+  KvFormat kv_format = KvFormat::kF16;
 };
 
 constexpr std::uint32_t kTinyVocab = 300;
@@ -128,11 +129,9 @@ std::vector<TokenId> random_tokens(std::size_t n, std::uint32_t n_vocab, std::ui
 // A loaded model with pages for some sequences, and page tables that are out of order on purpose.
 class Runner {
  public:
-  Runner(const GgufFile& file, unsigned n_threads, ComputePath path = ComputePath::kOptimized,
+  Runner(const GgufFile& file, unsigned n_threads, const LoadOptions& options = {},
          std::uint32_t n_sequences = 1, std::uint32_t n_ctx = 640)
       : pool_(n_threads), pages_each_((n_ctx + 31) / 32), n_sequences_(n_sequences) {
-    LoadOptions options;
-    options.path = path;
     auto model = load_model(file, pool_, options);
     EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message);
     model_ = std::move(*model);
@@ -213,24 +212,28 @@ const TinyShape kShapes[] = {
     {Format::kQ6_K},
     {Format::kQ4_0, 8, 1, 32, false},
     {Format::kQ8_0, 3, 3, 96, false},
+    {Format::kF32, 4, 2, 64, true, KvFormat::kQ8_0},
+    {Format::kQ4_0, 8, 1, 32, false, KvFormat::kQ8_0},
+    {Format::kQ8_0, 4, 2, 48, true, KvFormat::kQ8_0},  // the last block of a head is a short one
 };
 
 class TinyModel : public testing::TestWithParam<TinyShape> {
  protected:
   TinyModel() : bytes_(make_tiny_file(GetParam())), file_(*GgufFile::parse(bytes_)) {}
   ~TinyModel() override { unsetenv("JARIP_CPU"); }
+  static LoadOptions optimized() { return {.kv_format = GetParam().kv_format}; }
   std::vector<std::byte> bytes_;
   GgufFile file_;
 };
 
 TEST_P(TinyModel, LogitsAreTheSameBytesForEveryChunkThreadCountAndInstructionSet) {
   const auto tokens = random_tokens(270, kTinyVocab, 1);
-  Runner plain(file_, 1);
+  Runner plain(file_, 1, optimized());
   const auto expected = plain.run(tokens, 1);
   for (const Kernels* kernels : available_kernels()) {
     setenv("JARIP_CPU", std::string(kernels->name).c_str(), 1);
     for (const auto& [n_threads, chunk] : {std::pair{2U, 37U}, {5U, 270U}}) {
-      Runner runner(file_, n_threads);
+      Runner runner(file_, n_threads, optimized());
       EXPECT_TRUE(same_bytes(expected, runner.run(tokens, chunk)))
           << kernels->name << ", " << n_threads << " threads, chunks of " << chunk;
     }
@@ -239,7 +242,7 @@ TEST_P(TinyModel, LogitsAreTheSameBytesForEveryChunkThreadCountAndInstructionSet
 
 TEST_P(TinyModel, AllSequencesOfABatchGetTheLogitsTheyGetAlone) {
   constexpr std::uint32_t kSequences = 9;
-  Runner batch(file_, 3, ComputePath::kOptimized, kSequences, 320);
+  Runner batch(file_, 3, optimized(), kSequences, 320);
   std::vector<std::vector<TokenId>> tokens;
   for (std::uint32_t s = 0; s < kSequences; ++s) {
     tokens.push_back(random_tokens(20 + s * 37, kTinyVocab, 10 + s));
@@ -262,7 +265,7 @@ TEST_P(TinyModel, AllSequencesOfABatchGetTheLogitsTheyGetAlone) {
     }
   }
   for (std::uint32_t s = 0; s < kSequences; ++s) {
-    Runner alone(file_, 1);
+    Runner alone(file_, 1, optimized());
     const auto all = alone.run(tokens[s], 64);
     const std::vector<float> expected(all.end() - std::ptrdiff_t{5} * n_vocab, all.end());
     EXPECT_TRUE(same_bytes(expected, last[s])) << "sequence " << s;
@@ -271,18 +274,21 @@ TEST_P(TinyModel, AllSequencesOfABatchGetTheLogitsTheyGetAlone) {
 
 TEST_P(TinyModel, AgreesWithTheReference) {
   const auto tokens = random_tokens(80, kTinyVocab, 2);
-  Runner reference(file_, 2, ComputePath::kReference);
-  Runner optimized(file_, 2);
+  Runner reference(file_, 2, {.path = ComputePath::kReference});
+  Runner runner(file_, 2, optimized());
   const auto truth = reference.run(tokens, 80);
   EXPECT_TRUE(same_bytes(truth, reference.run(tokens, 7)));
-  EXPECT_LT(mean_kl(truth, optimized.run(tokens, 80), kTinyVocab),
-            is_float(GetParam().format) ? 1e-5 : 2e-3);
+  // Eight bits of keys and values cost less than eight bits of activations.
+  const bool exact_kv = GetParam().kv_format == KvFormat::kF16;
+  const double most = is_float(GetParam().format) ? (exact_kv ? 1e-5 : 1e-4) : 2e-3;
+  EXPECT_LT(mean_kl(truth, runner.run(tokens, 80), kTinyVocab), most);
 }
 
 INSTANTIATE_TEST_SUITE_P(, TinyModel, testing::ValuesIn(kShapes), [](const auto& info) {
   return std::string(format_row(info.param.format).name) + "_" +
          std::to_string(info.param.n_heads) + "_" + std::to_string(info.param.n_kv_heads) + "_" +
-         std::to_string(info.param.head_dim);
+         std::to_string(info.param.head_dim) + "_kv_" +
+         std::string(kv_format_name(info.param.kv_format));
 });
 
 TEST(DefaultModel, PredictsParisAndDependsOnNothingButItsTokens) {
@@ -298,6 +304,29 @@ TEST(DefaultModel, PredictsParisAndDependsOnNothingButItsTokens) {
   EXPECT_EQ(std::max_element(begin, logits.end()) - begin, 7042);  // " Paris"
   Runner alone(*file, 1);
   EXPECT_TRUE(same_bytes(logits, alone.run(tokens, 1)));
+}
+
+TEST(KvPages, AreAboutHalfAsLargeInQ8_0) {
+  const auto bytes = make_tiny_file({.head_dim = 64});
+  const auto file = *GgufFile::parse(bytes);
+  ThreadPool pool(1);
+  const auto page_bytes = [&](KvFormat format) {
+    return (*load_model(file, pool, {.kv_format = format}))->kv_page_bytes();
+  };
+  // Two layers of two heads with 32 keys and 32 values of 64 numbers, and two scales for each.
+  EXPECT_EQ(page_bytes(KvFormat::kF16), 2U * 2 * 32 * 2 * 64 * 2);
+  EXPECT_EQ(page_bytes(KvFormat::kQ8_0), 2U * 2 * 32 * 2 * (64 + 2 * 2));
+}
+
+TEST(LoadModel, TheReferenceRefusesAKvFormat) {
+  const auto bytes = make_tiny_file({});
+  const auto file = *GgufFile::parse(bytes);
+  ThreadPool pool(1);
+  const auto refused =
+      load_model(file, pool, {.path = ComputePath::kReference, .kv_format = KvFormat::kQ8_0});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(refused.error().where, "kv_format");
 }
 
 TEST(LoadModel, RefusesWhatItCannotRunByName) {

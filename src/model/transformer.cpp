@@ -63,10 +63,12 @@ std::size_t layer_bytes(const LayerWeights& layer) {
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool,
-                         const Kernels& kernels)
+                         const Kernels& kernels, KvFormat kv_format)
     : config_(config),
       pool_(pool),
       kernels_(kernels),
+      page_kernels_(kernels.pages_of(kv_format)),
+      kv_head_(kv_head_layout(kv_format, config.head_dim)),
       rope_(config, read_optional(tensors.rope_factors)),
       output_norm_(read_vector(*tensors.output_norm)),
       scratch_(pool.n_threads()) {}
@@ -76,7 +78,8 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
                                                  const LoadOptions& options,
                                                  const PackedMatrix::OnRead& on_read) {
   JARIP_TRY(const Kernels* kernels, select_kernels());
-  std::unique_ptr<Transformer> model(new Transformer(config, tensors, pool, *kernels));
+  std::unique_ptr<Transformer> model(
+      new Transformer(config, tensors, pool, *kernels, options.kv_format));
   const Packer pack{pool, on_read};
   const auto report = [&](std::size_t n_done) {
     if (options.on_progress == nullptr) return;
@@ -95,12 +98,8 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
   return model;
 }
 
-std::size_t Transformer::head_bytes() const {
-  return std::size_t{config_.head_dim} * kKvPageTokens * 2 * sizeof(std::uint16_t);
-}
-
 std::size_t Transformer::head_offset(std::uint32_t layer, std::uint32_t kv_head) const {
-  return (std::size_t{layer} * config_.n_kv_heads + kv_head) * head_bytes();
+  return (std::size_t{layer} * config_.n_kv_heads + kv_head) * kv_head_.n_bytes;
 }
 
 std::size_t Transformer::kv_page_bytes() const { return head_offset(config_.n_layers, 0); }
@@ -297,7 +296,7 @@ void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Ro
       kernels_.rotate(rope_.rotation(angles, d), is_query ? query_scale : 1.0F, out);
     }
     if (is_query) continue;
-    const auto store = is_key ? kernels_.store_key : kernels_.store_value;
+    const auto store = is_key ? page_kernels_.store_key : page_kernels_.store_value;
     store(out, d, places_[row].slot, places_[row].page + head_offset(layer, kv_head));
   }
 }
@@ -319,7 +318,7 @@ void Transformer::attend(std::uint32_t layer) {
               AttentionTask task = attention_[index];
               task.page_offset = head_offset(layer, task_kv_head_[index]);
               task.scratch = scratch_[worker].data();
-              kernels_.attend(task);
+              page_kernels_.attend(task);
               if (!apart) return;
               const auto at = static_cast<std::size_t>(task.out - attended_.data());
               for (std::uint32_t t = 0; t < task.n_tokens; ++t) {

@@ -1,5 +1,5 @@
-// The optimized path: repacked weights, int8 activations, KV pages of f16. One engine thread calls
-// step(); pool workers help inside it.
+// The optimized path: repacked weights, int8 activations, KV pages of f16 or q8_0. One engine
+// thread calls step(); pool workers help inside it.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,7 @@ class Transformer final : public Model {
   };
 
   Transformer(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool,
-              const Kernels& kernels);
+              const Kernels& kernels, KvFormat kv_format);
 
   void plan(std::span<const SequenceChunk> chunks, const KvMemory& kv);
   void embed(std::span<const SequenceChunk> chunks);
@@ -79,7 +79,6 @@ class Transformer final : public Model {
   void lap(StepPart part, std::uint32_t n_rows, std::initializer_list<const PackedMatrix*> weights);
   void lap_attention();
 
-  [[nodiscard]] std::size_t head_bytes() const;
   [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
   [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
   [[nodiscard]] std::uint32_t kv_dim() const { return config_.n_kv_heads * config_.head_dim; }
@@ -87,6 +86,8 @@ class Transformer final : public Model {
   ModelConfig config_;
   ThreadPool& pool_;
   const Kernels& kernels_;
+  const PageKernels& page_kernels_;
+  KvHeadLayout kv_head_;
   Rope rope_;
   PackedMatrix embedding_;
   std::vector<LayerWeights> layers_;

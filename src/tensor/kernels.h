@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
 #include "base/result.h"
 #include "tensor/activations.h"
+#include "tensor/kv_format.h"
 #include "tensor/packed_matrix.h"
 
 namespace jarip {
@@ -17,8 +19,6 @@ namespace jarip {
 // Positions in one attention range: softmax is exact inside a range, ranges merge in ascending
 // order. Fixed for ever: it is part of what an answer's bytes are.
 inline constexpr std::uint32_t kAttentionRange = 256;
-// Tokens in one KV page: the lanes of a page's keys.
-inline constexpr std::uint32_t kPageLanes = 32;
 
 // What a matrix product reads: `rows` for float formats, `quantized` for the others.
 struct MatmulInput {
@@ -43,8 +43,8 @@ struct AttentionTask {
   std::uint32_t n_group;    // query heads that share this key-value head
   std::uint32_t head_dim;   // a multiple of 16, at most 256
   std::uint32_t position;   // of the first token; token t sees positions 0 to position + t
-  std::byte* const* pages;  // of the sequence; at page_offset in each lie this head's
-  std::size_t page_offset;  // keys [head_dim, 32] f16, then its values [32, head_dim] f16
+  std::byte* const* pages;  // of the sequence; at page_offset in each this head lies as
+  std::size_t page_offset;  // kv_head_layout() says
   float* scratch;           // attention_scratch_floats()
 };
 
@@ -67,6 +67,23 @@ struct Rotation {
   std::uint32_t rope_dim;  // leading elements that turn
   std::uint32_t head_dim;  // the others are multiplied by scale
   bool halves;             // pairs are (i, i + rope_dim / 2), and not (2i, 2i + 1)
+};
+
+// What writes and reads the pages of one KvFormat. `head` is where the head begins in its page.
+struct PageKernels {
+  // Key or value of one token into slot `slot`. f16: values past its range clamped. q8_0: a block's
+  // scale is its largest magnitude / 127 rounded to f16, and a number x * (1 / that scale), rounded
+  // to nearest even and held to 127; magnitudes past 127 * 65504 are clamped.
+  void (*store_key)(const float* key, std::uint32_t head_dim, std::uint32_t slot, std::byte* head);
+  void (*store_value)(const float* value, std::uint32_t head_dim, std::uint32_t slot,
+                      std::byte* head);
+
+  // Softmax attention, exact inside a range of kAttentionRange positions. Score of a key, f16: one
+  // fma a dimension, ascending. q8_0: for each block ascending, one fma a dimension from 0 over the
+  // int8 numbers, then one fma of (that sum) * (the block's scale) into the score. Values: one fma
+  // a position, ascending, of weight * number; q8_0's weight is first multiplied with the value's
+  // scale, rounded once.
+  void (*attend)(const AttentionTask& task);
 };
 
 struct Kernels {
@@ -92,12 +109,7 @@ struct Kernels {
 
   void (*rotate)(const Rotation& rotation, float scale, float* head);
 
-  // Keys or values of one token into slot `slot` of a page, as f16, values past its range clamped.
-  void (*store_key)(const float* key, std::uint32_t head_dim, std::uint32_t slot, std::byte* page);
-  void (*store_value)(const float* value, std::uint32_t head_dim, std::uint32_t slot,
-                      std::byte* page);
-
-  void (*attend)(const AttentionTask& task);
+  PageKernels pages[std::size(kKvFormats)];  // in the order of KvFormat
 
   // What limits all of the above, for limits.h: rounds of int8 dot products and of f32
   // multiply-adds out of registers, and reading n floats, a multiple of 64. Results only keep the
@@ -105,6 +117,10 @@ struct Kernels {
   std::int32_t (*spin_dot)(std::uint32_t n_rounds);
   float (*spin_fma)(std::uint32_t n_rounds);
   float (*spin_read)(const float* from, std::size_t n);
+
+  [[nodiscard]] constexpr const PageKernels& pages_of(KvFormat format) const {
+    return pages[static_cast<std::size_t>(format)];
+  }
 };
 
 // Operations in one round of spin_dot and spin_fma.

@@ -208,11 +208,12 @@ TEST_P(EveryKernelTable, NormAndActivationAsScalarToTheByte) {
 
 // Keys, values and queries of one head over a number of positions, in pages out of order.
 struct AttentionCase {
-  AttentionCase(std::uint32_t n_positions_, std::uint32_t head_dim_, std::uint32_t n_group_)
-      : n_positions(n_positions_), head_dim(head_dim_), n_group(n_group_) {
+  AttentionCase(KvFormat format_, std::uint32_t n_positions_, std::uint32_t head_dim_,
+                std::uint32_t n_group_)
+      : format(format_), n_positions(n_positions_), head_dim(head_dim_), n_group(n_group_) {
     const std::size_t n_pages = (n_positions + 31) / 32;
-    page_bytes = std::size_t{head_dim} * 32 * 2 * 2 + 128;
-    memory.assign(n_pages * page_bytes, std::byte{0xFF});  // NaN wherever nothing is written
+    page_bytes = kv_head_layout(format, head_dim).n_bytes + 128;
+    memory.assign(n_pages * page_bytes, std::byte{0xFF});  // NaN where nothing is written
     for (std::size_t i = 0; i < n_pages; ++i) {
       pages.push_back(memory.data() + (n_pages - 1 - i) * page_bytes);
     }
@@ -221,7 +222,8 @@ struct AttentionCase {
     queries = random_floats(std::size_t{n_positions} * n_group * head_dim, 33, 0.2F);
   }
 
-  std::vector<float> run(const Kernels& kernels, std::uint32_t chunk) {
+  std::vector<float> run(const Kernels& all_kernels, std::uint32_t chunk) {
+    const PageKernels& kernels = all_kernels.pages_of(format);
     std::vector<float> out(queries.size());
     std::vector<float> scratch(attention_scratch_floats(head_dim));
     const std::size_t stride = std::size_t{n_group} * head_dim;
@@ -239,7 +241,20 @@ struct AttentionCase {
     return out;
   }
 
-  // Plain softmax attention in double, over the f16 values that a page holds.
+  // What a page holds of x, worked out here from the format's definition.
+  double held(const std::vector<float>& x, std::size_t token, std::uint32_t dim) const {
+    const float* head = x.data() + token * head_dim;
+    if (format == KvFormat::kF16) return f16_to_f32(f32_to_f16(head[dim]));
+    const std::uint32_t block = dim / 32 * 32;
+    double largest = 0;
+    for (std::uint32_t d = block; d < std::min(block + 32, head_dim); ++d) {
+      largest = std::max(largest, std::fabs(double{head[d]}));
+    }
+    const double scale = f16_to_f32(f32_to_f16(static_cast<float>(largest / 127)));
+    return scale * std::nearbyint(head[dim] / scale);
+  }
+
+  // Plain softmax attention in double, over the numbers that a page holds.
   double expected(std::uint32_t token, std::uint32_t group, std::uint32_t dim) const {
     const float* query = queries.data() + (std::size_t{token} * n_group + group) * head_dim;
     std::vector<double> weights;
@@ -248,15 +263,16 @@ struct AttentionCase {
     for (std::uint32_t k = 0; k <= token; ++k) {
       double score = 0;
       for (std::uint32_t d = 0; d < head_dim; ++d) {
-        score += double{query[d]} * f16_to_f32(f32_to_f16(keys[std::size_t{k} * head_dim + d]));
+        score += double{query[d]} * held(keys, k, d);
       }
       const double weight = std::exp(score);
       sum += weight;
-      out += weight * f16_to_f32(f32_to_f16(values[std::size_t{k} * head_dim + dim]));
+      out += weight * held(values, k, dim);
     }
     return out / sum;
   }
 
+  KvFormat format;
   std::uint32_t n_positions;
   std::uint32_t head_dim;
   std::uint32_t n_group;
@@ -267,20 +283,89 @@ struct AttentionCase {
 };
 
 TEST_P(EveryKernelTable, AttentionIsRightAndChunksNeverChangeIt) {
-  for (const auto& [n, head_dim, group] :
-       {std::tuple{1U, 64U, 3U}, {33U, 16U, 1U}, {300U, 64U, 3U}, {530U, 80U, 4U}}) {
-    AttentionCase scene(n, head_dim, group);
+  for (const auto& [format, n, head_dim, group] : {std::tuple{KvFormat::kF16, 1U, 64U, 3U},
+                                                   {KvFormat::kF16, 33U, 16U, 1U},
+                                                   {KvFormat::kF16, 300U, 64U, 3U},
+                                                   {KvFormat::kF16, 530U, 80U, 4U},
+                                                   {KvFormat::kQ8_0, 33U, 16U, 1U},
+                                                   {KvFormat::kQ8_0, 70U, 80U, 4U},
+                                                   {KvFormat::kQ8_0, 300U, 64U, 3U}}) {
+    AttentionCase scene(format, n, head_dim, group);
     const auto expected = scene.run(scalar_kernels(), 1);
     for (const std::uint32_t chunk : {1U, 5U, 48U / group}) {
-      AttentionCase again(n, head_dim, group);
-      EXPECT_EQ(expected, again.run(*GetParam(), chunk)) << n << " chunk " << chunk;
+      AttentionCase again(format, n, head_dim, group);
+      EXPECT_EQ(expected, again.run(*GetParam(), chunk))
+          << kv_format_name(format) << ", " << n << " chunk " << chunk;
     }
     for (const std::uint32_t token : {0U, n / 2, n - 1}) {
       for (const std::uint32_t dim : {0U, head_dim - 1}) {
         const std::size_t at = (std::size_t{token} * group + group - 1) * head_dim + dim;
-        EXPECT_NEAR(expected[at], scene.expected(token, group - 1, dim), 2e-6);
+        EXPECT_NEAR(expected[at], scene.expected(token, group - 1, dim), 2e-6)
+            << kv_format_name(format);
       }
     }
+  }
+}
+
+// Every number of a page: the same bytes from every table, and near enough to what was stored.
+TEST_P(EveryKernelTable, StoresKeysAndValuesAsScalarDoesToTheByte) {
+  constexpr std::uint32_t kHeadDim = 80;  // the last block is a short one
+  auto x = random_floats(kHeadDim, 41, 3.0F);
+  for (std::uint32_t d = 32; d < 64; ++d) x[d] *= 0x1p-30F;  // a scale below f16's smallest
+  x[70] = 70000.0F;                                          // past f16's range
+  for (const KvFormatRow& row : kKvFormats) {
+    const std::size_t n_bytes = kv_head_layout(row.format, kHeadDim).n_bytes;
+    std::vector<std::byte> expected(n_bytes);
+    std::vector<std::byte> actual(n_bytes);
+    for (const float odd : {1.0F, 1e30F, -INFINITY, NAN}) {
+      x[7] = odd;
+      for (const auto& [kernels, page] :
+           {std::pair{&scalar_kernels(), &expected}, {GetParam(), &actual}}) {
+        kernels->pages_of(row.format).store_key(x.data(), kHeadDim, 3, page->data());
+        kernels->pages_of(row.format).store_value(x.data(), kHeadDim, 31, page->data());
+      }
+      EXPECT_EQ(expected, actual) << row.name << ", " << odd;
+    }
+  }
+}
+
+TEST(PageFormats, Q8_0HoldsEachBlockByItsOwnScale) {
+  constexpr std::uint32_t kHeadDim = 48;
+  constexpr std::uint32_t kSlot = 9;
+  const KvHeadLayout layout = kv_head_layout(KvFormat::kQ8_0, kHeadDim);
+  EXPECT_EQ(layout.n_bytes, 2U * 32 * (48 + 2 * 2));
+  std::vector<std::byte> page(layout.n_bytes);
+  std::vector<float> x(kHeadDim);
+  for (std::uint32_t d = 0; d < kHeadDim; ++d) {
+    x[d] = (d < 32 ? 0.5F : 8.0F) * (static_cast<float>(d % 16) - 127.0F);
+  }
+  const PageKernels& kernels = scalar_kernels().pages_of(KvFormat::kQ8_0);
+  kernels.store_key(x.data(), kHeadDim, kSlot, page.data());
+  kernels.store_value(x.data(), kHeadDim, kSlot, page.data());
+  const auto* keys = reinterpret_cast<const std::int8_t*>(page.data());
+  const auto* values = reinterpret_cast<const std::int8_t*>(page.data() + layout.values);
+  const auto scale = [&](std::size_t part, std::uint32_t block) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, page.data() + part + (block * kPageLanes + kSlot) * 2, 2);
+    return f16_to_f32(bits);
+  };
+  for (const std::size_t part : {layout.key_scales, layout.value_scales}) {
+    EXPECT_EQ(scale(part, 0), 0.5F);
+    EXPECT_EQ(scale(part, 1), 8.0F);
+  }
+  for (std::uint32_t d = 0; d < kHeadDim; ++d) {
+    EXPECT_EQ(keys[d * kPageLanes + kSlot], static_cast<int>(d % 16) - 127);
+    EXPECT_EQ(values[kSlot * kHeadDim + d], static_cast<int>(d % 16) - 127);
+  }
+}
+
+TEST(PageFormats, Q8_0NeedsLittleMoreThanHalfOfF16) {
+  for (std::uint32_t head_dim = 16; head_dim <= 256; head_dim += 16) {
+    const std::size_t f16 = kv_head_layout(KvFormat::kF16, head_dim).n_bytes;
+    const std::size_t q8_0 = kv_head_layout(KvFormat::kQ8_0, head_dim).n_bytes;
+    EXPECT_EQ(f16, std::size_t{head_dim} * 32 * 2 * 2);
+    EXPECT_EQ(q8_0, f16 / 2 + std::size_t{(head_dim + 31) / 32} * 32 * 2 * 2);
+    EXPECT_EQ(q8_0 % 64, 0U);
   }
 }
 

@@ -162,6 +162,19 @@ Result<> digest_matmul(const Kernels& kernels, const FormatRow& format) {
   return {};
 }
 
+// Keys and values of a head as wide as x; what no kernel writes stays zero.
+void digest_stores(const Kernels& kernels, const KvFormatRow& row, const std::vector<float>& x,
+                   std::string_view kind) {
+  const auto head_dim = static_cast<std::uint32_t>(x.size());
+  const PageKernels& on_pages = kernels.pages_of(row.format);
+  std::vector<std::byte> page(kv_head_layout(row.format, head_dim).n_bytes);
+  on_pages.store_key(x.data(), head_dim, 5, page.data());
+  on_pages.store_value(x.data(), head_dim, 30, page.data());
+  Digest digest;
+  digest.add(page);
+  print(fmt::format("store/{}/{}", row.name, kind), digest);
+}
+
 void digest_rows(const Kernels& kernels) {
   constexpr std::uint32_t kWidth = 576;
   const auto weight = noise(kWidth, 4);
@@ -181,13 +194,7 @@ void digest_rows(const Kernels& kernels) {
     silu.add(std::span<const float>(out));
     print(fmt::format("silu_mul/{}", kind), silu);
 
-    // Keys and values of a head of that width; what no kernel writes stays zero.
-    std::vector<std::byte> page(std::size_t{kWidth} * kPageLanes * 2 * 2);
-    kernels.store_key(x.data(), kWidth, 5, page.data());
-    kernels.store_value(x.data(), kWidth, 30, page.data());
-    Digest stored;
-    stored.add(page);
-    print(fmt::format("store/{}", kind), stored);
+    for (const KvFormatRow& row : kKvFormats) digest_stores(kernels, row, x, kind);
   }
 }
 
@@ -196,10 +203,11 @@ struct AttentionShape {
 };
 
 // A head's keys and values stored token by token, then attended to in chunks.
-void digest_attention(const Kernels& kernels, const AttentionShape& shape) {
+void digest_attention(const Kernels& kernels, const KvFormatRow& row, const AttentionShape& shape) {
+  const PageKernels& on_pages = kernels.pages_of(row.format);
   const auto [n_positions, head_dim, n_group] = shape;
   const std::size_t stride = std::size_t{n_group} * head_dim;
-  const std::size_t page_bytes = std::size_t{head_dim} * kPageLanes * 2 * 2;
+  const std::size_t page_bytes = kv_head_layout(row.format, head_dim).n_bytes;
   const std::size_t n_pages = (n_positions + kPageLanes - 1) / kPageLanes;
   std::vector<std::byte> memory(n_pages * page_bytes);
   std::vector<std::byte*> pages;
@@ -216,16 +224,16 @@ void digest_attention(const Kernels& kernels, const AttentionShape& shape) {
     for (std::uint32_t t = at; t < at + n; ++t) {
       const std::size_t from = std::size_t{t} * head_dim;
       std::byte* page = pages[t / kPageLanes];
-      kernels.store_key(keys.data() + from, head_dim, t % kPageLanes, page);
-      kernels.store_value(values.data() + from, head_dim, t % kPageLanes, page);
+      on_pages.store_key(keys.data() + from, head_dim, t % kPageLanes, page);
+      on_pages.store_value(values.data() + from, head_dim, t % kPageLanes, page);
     }
-    kernels.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
-                    n_group, head_dim, at, pages.data(), 0, scratch.data()});
+    on_pages.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
+                     n_group, head_dim, at, pages.data(), 0, scratch.data()});
     at += n;
   }
   Digest digest;
   digest.add(std::span<const float>(out));
-  print(fmt::format("attend/{}/{}/{}", n_positions, head_dim, n_group), digest);
+  print(fmt::format("attend/{}/{}/{}/{}", row.name, n_positions, head_dim, n_group), digest);
 }
 
 Result<> digest_all() {
@@ -233,8 +241,10 @@ Result<> digest_all() {
   digest_quantize(*kernels);
   for (const FormatRow& format : kFormats) JARIP_CHECK(digest_matmul(*kernels, format));
   digest_rows(*kernels);
-  for (const AttentionShape& shape : {AttentionShape{33, 16, 1}, {300, 64, 3}, {290, 80, 4}}) {
-    digest_attention(*kernels, shape);
+  for (const KvFormatRow& row : kKvFormats) {
+    for (const AttentionShape& shape : {AttentionShape{33, 16, 1}, {300, 64, 3}, {290, 80, 4}}) {
+      digest_attention(*kernels, row, shape);
+    }
   }
   return {};
 }

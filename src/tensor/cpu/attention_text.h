@@ -1,6 +1,6 @@
-// Attention of one key-value head over pages, written once over the vector type V. Inside a range
-// of kAttentionRange positions: scores (one fma a dimension), softmax, values (one fma a position,
-// in ascending order). Ranges merge in ascending order. Include only through kernels_*.cpp.
+// Attention of one key-value head over pages, written once over the vector type V and the page
+// format Page. Inside a range of kAttentionRange positions: scores, softmax, values. Ranges merge
+// in ascending order. The order of sums is in kernels.h. Include only through kernels_*.cpp.
 #pragma once
 
 #include <cmath>
@@ -8,18 +8,21 @@
 #include <cstdint>
 #include <limits>
 
+#include "tensor/cpu/kv_text.h"
 #include "tensor/cpu/row_text.h"
 #include "tensor/kernels.h"
 
 namespace jarip {
 
-template <class V>
+template <class V, class Page>
 struct Attention {
   using F32 = typename V::F32;
+  using Number = typename Page::Number;
 
   const AttentionTask& task;
   std::uint32_t n_queries = task.n_tokens * task.n_group;
   std::uint32_t head_dim = task.head_dim;
+  KvHeadLayout layout = kv_head_layout(Page::kFormat, task.head_dim);
   // Scratch, for each query: itself, the scores (then weights) of the range, the merged output, the
   // merged maximum and sum, and what brings the merged and the range's part to one maximum.
   float* queries = task.scratch;  // [n_queries, kQueryStride]
@@ -34,33 +37,59 @@ struct Attention {
   [[nodiscard]] std::size_t offset(std::uint32_t query, std::size_t stride) const {
     return query / task.n_group * stride + std::size_t{query % task.n_group} * head_dim;
   }
-  [[nodiscard]] const std::uint16_t* page(std::uint32_t position) const {
-    return reinterpret_cast<const std::uint16_t*>(task.pages[position / kPageLanes] +
-                                                  task.page_offset);
+  [[nodiscard]] const std::byte* page(std::uint32_t position) const {
+    return task.pages[position / kPageLanes] + task.page_offset;
+  }
+  // 16 scales, of the tokens from `lane` on, of the block in which a dimension lies.
+  [[nodiscard]] static F32 load_scales(const std::byte* scales, std::uint32_t dim,
+                                       std::uint32_t lane) {
+    return V::load_f16(reinterpret_cast<const std::uint16_t*>(scales) +
+                       std::size_t{dim / kKvBlock} * kPageLanes + lane);
+  }
+
+  // Sums over one block of dimensions, that from `dim` on, into the scores at `to`.
+  template <int kCount, int kWide>
+  [[gnu::always_inline]] void put_scores(const F32 (&sum)[kCount][kWide], const std::byte* head,
+                                         std::uint32_t dim, std::uint32_t lane, float* to) const {
+    for (int w = 0; w < kWide; ++w) {
+      for (std::uint32_t i = 0; i < kCount; ++i) {
+        float* score = to + i * kAttentionRange + w * 16;
+        if constexpr (Page::kScaled) {
+          const F32 scales = load_scales(head + layout.key_scales, dim, lane + w * 16);
+          const F32 before = dim == 0 ? V::set1(0.0F) : V::load(score);
+          V::store(score, V::fma(sum[i][w], scales, before));
+        } else {
+          V::store(score, sum[i][w]);
+        }
+      }
+    }
   }
 
   // Scores of kCount queries from `query` on against one page of keys, kWide lanes of 16 at once.
   template <int kCount, int kWide>
-  void score_page(std::uint32_t query, const std::uint16_t* keys, std::uint32_t column) const {
+  void score_page(std::uint32_t query, const std::byte* head, std::uint32_t column) const {
+    const auto* keys = reinterpret_cast<const Number*>(head);
     const float* rows = queries + std::size_t{query} * kQueryStride;
+    const std::uint32_t n_together = Page::kScaled && kKvBlock < head_dim ? kKvBlock : head_dim;
     for (std::uint32_t lane = 0; lane < kPageLanes; lane += 16 * kWide) {
-      F32 sum[kCount][kWide];
-      for (auto& row : sum) {
-        for (auto& lanes : row) lanes = V::set1(0.0F);
-      }
-      for (std::uint32_t d = 0; d < head_dim; ++d) {
-        F32 key[kWide];
-        for (int w = 0; w < kWide; ++w) {
-          key[w] = V::load_f16(keys + std::size_t{d} * kPageLanes + lane + w * 16);
+      float* to = scores + std::size_t{query} * kAttentionRange + column + lane;
+      for (std::uint32_t begin = 0; begin < head_dim; begin += n_together) {
+        const std::uint32_t end = head_dim - begin < n_together ? head_dim : begin + n_together;
+        F32 sum[kCount][kWide];
+        for (auto& row : sum) {
+          for (auto& lanes : row) lanes = V::set1(0.0F);
         }
-        for (int i = 0; i < kCount; ++i) {
-          const F32 x = V::set1(rows[i * kQueryStride + d]);
-          for (int w = 0; w < kWide; ++w) sum[i][w] = V::fma(x, key[w], sum[i][w]);
+        for (std::uint32_t d = begin; d < end; ++d) {
+          F32 key[kWide];
+          for (int w = 0; w < kWide; ++w) {
+            key[w] = Page::load(keys + std::size_t{d} * kPageLanes + lane + w * 16);
+          }
+          for (int i = 0; i < kCount; ++i) {
+            const F32 x = V::set1(rows[i * kQueryStride + d]);
+            for (int w = 0; w < kWide; ++w) sum[i][w] = V::fma(x, key[w], sum[i][w]);
+          }
         }
-      }
-      for (int i = 0; i < kCount; ++i) {
-        float* row = scores + std::size_t{query + i} * kAttentionRange + column + lane;
-        for (int w = 0; w < kWide; ++w) V::store(row + w * 16, sum[i][w]);
+        put_scores(sum, head, begin, lane, to);
       }
     }
   }
@@ -92,6 +121,37 @@ struct Attention {
     return {maximum, V::reduce_add(sum)};
   }
 
+  // Weights [kCount, kAttentionRange] of a page times its values' scales, into [kCount,
+  // kPageLanes].
+  template <int kCount>
+  static void scale_weights(const float* weights, const std::byte* scales, std::uint32_t dim,
+                            float* scaled) {
+    for (std::uint32_t lane = 0; lane < kPageLanes; lane += 16) {
+      const F32 factor = load_scales(scales, dim, lane);
+      for (std::uint32_t i = 0; i < kCount; ++i) {
+        V::store(scaled + i * kPageLanes + lane,
+                 V::mul(V::load(weights + i * kAttentionRange + lane), factor));
+      }
+    }
+  }
+
+  // The first n positions of a page into sums; weights [kCount, kStride].
+  template <int kCount, int kWide, std::uint32_t kStride>
+  [[gnu::always_inline]] void add_values(const std::byte* head, std::uint32_t dim, std::uint32_t n,
+                                         const float* weights, F32 (&out)[kCount][kWide]) const {
+    const auto* values = reinterpret_cast<const Number*>(head + layout.values) + dim;
+    for (std::uint32_t k = 0; k < n; ++k) {
+      F32 lanes[kWide];
+      for (int w = 0; w < kWide; ++w) {
+        lanes[w] = Page::load(values + std::size_t{k} * head_dim + w * 16);
+      }
+      for (std::uint32_t i = 0; i < kCount; ++i) {
+        const F32 weight = V::set1(weights[i * kStride + k]);
+        for (int w = 0; w < kWide; ++w) out[i][w] = V::fma(weight, lanes[w], out[i][w]);
+      }
+    }
+  }
+
   // Weighted values of kCount queries over n_keys positions, kWide lanes of 16 dimensions
   // from `dim` on, merged with those of the ranges before.
   template <int kCount, int kWide>
@@ -101,14 +161,16 @@ struct Attention {
     for (auto& row : out) {
       for (auto& lanes : row) lanes = V::set1(0.0F);
     }
-    for (std::uint32_t k = 0; k < n_keys; ++k) {
-      const std::uint16_t* value = page(begin + k) + std::size_t{head_dim} * kPageLanes +
-                                   std::size_t{k % kPageLanes} * head_dim + dim;
-      F32 lanes[kWide];
-      for (int w = 0; w < kWide; ++w) lanes[w] = V::load_f16(value + w * 16);
-      for (int i = 0; i < kCount; ++i) {
-        const F32 weight = V::set1(scores[std::size_t{query + i} * kAttentionRange + k]);
-        for (int w = 0; w < kWide; ++w) out[i][w] = V::fma(weight, lanes[w], out[i][w]);
+    for (std::uint32_t k = 0; k < n_keys; k += kPageLanes) {
+      const std::uint32_t n = n_keys - k < kPageLanes ? n_keys - k : kPageLanes;
+      const std::byte* head = page(begin + k);
+      const float* weights = scores + std::size_t{query} * kAttentionRange + k;
+      if constexpr (Page::kScaled) {
+        float scaled[kCount * kPageLanes];
+        scale_weights<kCount>(weights, head + layout.value_scales, dim, scaled);
+        add_values<kCount, kWide, kPageLanes>(head, dim, n, scaled, out);
+      } else {
+        add_values<kCount, kWide, kAttentionRange>(head, dim, n, weights, out);
       }
     }
     for (int i = 0; i < kCount; ++i) {
@@ -188,9 +250,9 @@ struct Attention {
   }
 };
 
-template <class V>
+template <class V, class Page>
 void attend(const AttentionTask& task) {
-  Attention<V>{task}.run();
+  Attention<V, Page>{task}.run();
 }
 
 }  // namespace jarip

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tensor/cpu/attention_text.h"
+#include "tensor/cpu/kv_text.h"
 #include "tensor/cpu/limits_text.h"
 #include "tensor/cpu/matmul_text.h"
 #include "tensor/cpu/row_text.h"
@@ -9,10 +10,23 @@
 
 namespace jarip {
 
+template <class V, class Page>
+constexpr PageKernels make_page_kernels() {
+  return {Page::store_key, Page::store_value, attend<V, Page>};
+}
+
 template <class V>
 constexpr Kernels make_kernels() {
-  return {V::kName,     quantize_row<V>, matmul<V>, rms_norm<V>, silu_mul<V>, rotate<V>,
-          store_key<V>, store_value<V>,  attend<V>, spin_dot<V>, spin_fma<V>, spin_read<V>};
+  return {V::kName,
+          quantize_row<V>,
+          matmul<V>,
+          rms_norm<V>,
+          silu_mul<V>,
+          rotate<V>,
+          {make_page_kernels<V, F16Page<V>>(), make_page_kernels<V, Q8Page<V>>()},
+          spin_dot<V>,
+          spin_fma<V>,
+          spin_read<V>};
 }
 
 }  // namespace jarip

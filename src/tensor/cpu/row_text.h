@@ -1,5 +1,5 @@
-// Row-wise operations, written once over the vector type V: norm, quantization, activation, KV
-// stores. Include only through kernels_*.cpp.
+// Row-wise operations, written once over the vector type V: norm, quantization, activation,
+// rotation. Include only through kernels_*.cpp.
 #pragma once
 
 #include <cmath>
@@ -119,30 +119,6 @@ void rotate(const Rotation& rotation, float scale, float* head) {
         (high * rotation.cosines[i + apart] + low * rotation.sines[i + apart]) * scale;
   }
   for (std::uint32_t i = n; i < rotation.head_dim; ++i) head[i] *= scale;
-}
-
-// f16 ends at 65504: a larger key or value is held there and can't become an infinity.
-template <class V>
-[[gnu::always_inline]] inline typename V::F32 clamp_to_f16(typename V::F32 x) {
-  return V::min(V::max(x, V::set1(-65504.0F)), V::set1(65504.0F));
-}
-
-template <class V>
-void store_key(const float* key, std::uint32_t head_dim, std::uint32_t slot, std::byte* page) {
-  auto* lanes = reinterpret_cast<std::uint16_t*>(page);
-  for (std::uint32_t d = 0; d < head_dim; d += 16) {
-    std::uint16_t halves[16];
-    V::store_f16(halves, clamp_to_f16<V>(V::load(key + d)));
-    for (std::uint32_t i = 0; i < 16; ++i) lanes[(d + i) * kPageLanes + slot] = halves[i];
-  }
-}
-
-template <class V>
-void store_value(const float* value, std::uint32_t head_dim, std::uint32_t slot, std::byte* page) {
-  auto* rows = reinterpret_cast<std::uint16_t*>(page) + std::size_t{head_dim} * kPageLanes;
-  for (std::uint32_t d = 0; d < head_dim; d += 16) {
-    V::store_f16(rows + std::size_t{slot} * head_dim + d, clamp_to_f16<V>(V::load(value + d)));
-  }
 }
 
 }  // namespace jarip
