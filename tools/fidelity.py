@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how exact the arithmetic is: jarip's optimized path and llama.cpp, each against jarip's
+"""Measures how exact the arithmetic is: jarip's optimized paths and llama.cpp, each against jarip's
 scalar reference, on the default model and the texts of tests/fidelity/text.
 
     build/venv/bin/python tools/fidelity.py            print the table
@@ -25,6 +25,8 @@ RELEASE = ROOT / "build" / "release"
 PAGE = ROOT / "docs" / "fidelity.md"
 WINDOW = 512
 LANGUAGES = ("english", "korean")
+OURS = {"reference": "jarip, reference", "optimized": "jarip, optimized",
+        "optimized-q8_0": "jarip, optimized, KV q8_0"}
 
 
 def default_model():
@@ -80,7 +82,7 @@ def measure(model, peer):
         n_tokens = sum(map(len, windows))
         ids = WORK / f"{language}.ids"
         write_ids(windows, ids)
-        files = {name: WORK / f"{language}.{name}.f32" for name in ("reference", "optimized")}
+        files = {name: WORK / f"{language}.{name}.f32" for name in OURS}
         for name, output in files.items():
             print(f"{language}: {n_tokens} tokens, {name}", file=sys.stderr, flush=True)
             dump_ours(model, name, ids, output)
@@ -103,7 +105,7 @@ def processor():
 
 
 def table(results, peer):
-    titles = {"reference": "jarip, reference", "optimized": "jarip, optimized"}
+    titles = dict(OURS)
     if peer:
         titles["peer"] = f"llama.cpp {peer.release}"
     lines = ["| text | tokens | path | mean KL | highest KL | same likeliest token | perplexity |",

@@ -24,8 +24,9 @@ PipelineAnswerer::PipelineAnswerer(Pipeline& pipeline, LoadedModel& model)
   card_.n_vocab = model.model().config().n_vocab;
   card_.n_ctx = model.engine().n_ctx();
   card_.fingerprint =
-      fmt::format("fp_{:016x}", hash_of(fmt::format("{}/{}/{}/{}/{}", JARIP_VERSION, card_.name,
-                                                    card_.created, card_.n_vocab, card_.n_ctx)));
+      fmt::format("fp_{:016x}",
+                  hash_of(fmt::format("{}/{}/{}/{}/{}/{}", JARIP_VERSION, card_.name, card_.created,
+                                      card_.n_vocab, card_.n_ctx, model.arithmetic())));
 }
 
 }  // namespace jarip

@@ -42,13 +42,16 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::pa
   std::unique_ptr<LoadedModel> loaded(new LoadedModel());
   loaded->name_ = std::move(name);
   loaded->created_ = modified_at(path);
+  loaded->arithmetic_ = options.path == ComputePath::kReference
+                            ? "reference"
+                            : fmt::format("optimized/{}", kv_format_name(options.kv_format));
 
   JARIP_TRY(Tokenizer tokenizer, Tokenizer::from_gguf(file));
   loaded->tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));
   JARIP_CHECK(loaded->read_template(file));
 
   auto on_progress = options.on_progress;
-  LoadOptions load_options{.path = options.path};
+  LoadOptions load_options{.path = options.path, .kv_format = options.kv_format};
   if (on_progress) {
     load_options.on_progress = report_progress;
     load_options.progress_context = &on_progress;

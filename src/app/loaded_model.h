@@ -20,6 +20,7 @@ namespace jarip {
 struct LoadedModelOptions {
   unsigned n_threads = 0;  // 0: the cores available to the process
   ComputePath path = ComputePath::kOptimized;
+  KvFormat kv_format = KvFormat::kF16;
   EngineOptions engine;
   std::function<void(float)> on_progress;  // fraction of loading done, 0 to 1; may be empty
 };
@@ -37,6 +38,9 @@ class LoadedModel {
   // The template, or why there is none to answer messages with: kUnsupported.
   [[nodiscard]] Result<const ChatTemplate*> require_chat_template() const;
   [[nodiscard]] const Model& model() const { return *model_; }
+  // What of the options decides about an answer's bytes, in words: two models with the same file
+  // and the same words answer alike.
+  [[nodiscard]] const std::string& arithmetic() const { return arithmetic_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] std::int64_t created() const { return created_; }  // the file's time, Unix seconds
 
@@ -46,6 +50,7 @@ class LoadedModel {
 
   std::string name_;
   std::int64_t created_ = 0;
+  std::string arithmetic_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none, or none we can run
   std::string why_no_template_;

@@ -115,9 +115,13 @@ Result<std::unique_ptr<Model>> load(std::string_view name, const BenchOptions& o
   const auto on_progress = [](void* context, float fraction) {
     static_cast<Progress*>(context)->update(fraction);
   };
-  return load_model(
-      file, pool,
-      {.path = options.loading.path, .on_progress = on_progress, .progress_context = &progress});
+  auto model = load_model(file, pool,
+                          {.path = options.loading.path,
+                           .kv_format = options.loading.kv_format,
+                           .on_progress = on_progress,
+                           .progress_context = &progress});
+  if (!model) name_option(model.error());
+  return model;
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct BenchOptions {
   bool json = false;
   bool limits = false;    // of the machine alone; no model is needed
   bool profile = false;   // of each test's steps
-  ModelSettings loading;  // threads, path, cpu
+  ModelSettings loading;  // threads, path, kv_format, cpu
 };
 
 [[nodiscard]] Result<void> run_bench(const BenchOptions& options);

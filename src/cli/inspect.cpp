@@ -17,6 +17,7 @@
 #include "cli/open_library.h"
 #include "cli/output.h"
 #include "model/config.h"
+#include "tensor/kv_format.h"
 
 namespace jarip {
 namespace {
@@ -38,8 +39,13 @@ struct FormatUse {
 
 struct Memory {
   std::uint64_t weight_bytes = 0;
-  std::uint64_t kv_bytes_per_token = 0;
+  std::uint64_t n_heads = 0;  // of keys and values, in all layers together
+  std::uint32_t head_dim = 0;
   std::uint64_t n_ctx = 0;
+
+  [[nodiscard]] std::uint64_t kv_bytes_of(KvFormat format) const {  // a token
+    return n_heads * (kv_head_layout(format, head_dim).n_bytes / kPageLanes);
+  }
 };
 
 // Largest first.
@@ -67,10 +73,9 @@ std::uint64_t sum_of(const std::vector<FormatUse>& uses, std::uint64_t FormatUse
 // Error: why this build can't run the model.
 Result<Memory> measure_memory(const GgufFile& file, const std::vector<FormatUse>& uses) {
   JARIP_TRY(const ModelConfig config, read_config(file));
-  constexpr std::uint64_t kBytesPerNumber = 2;  // keys and values are kept as F16
   return Memory{.weight_bytes = sum_of(uses, &FormatUse::n_bytes),
-                .kv_bytes_per_token =
-                    2ULL * config.n_layers * config.n_kv_heads * config.head_dim * kBytesPerNumber,
+                .n_heads = std::uint64_t{config.n_layers} * config.n_kv_heads,
+                .head_dim = config.head_dim,
                 .n_ctx = config.n_ctx_train};
 }
 
@@ -154,16 +159,19 @@ std::string memory_as_text(const Result<Memory>& memory) {
     return fmt::format("  can't run here: {}\n", excerpt(memory.error().message, 400));
   }
   const std::string weights = format_bytes(memory->weight_bytes);
-  const auto kv_row = [&](std::string_view what, std::uint64_t n_tokens) {
-    const std::uint64_t kv_bytes = memory->kv_bytes_per_token * n_tokens;
-    return std::vector<std::string>{fmt::format("{}, {} tokens", what, format_count(n_tokens)),
-                                    format_bytes(kv_bytes),
-                                    format_bytes(memory->weight_bytes + kv_bytes)};
+  std::vector<std::vector<std::string>> rows = {{"weights", weights, weights}};
+  const auto add_kv = [&](const std::string& what, std::uint64_t per_token, std::uint64_t n) {
+    rows.push_back({fmt::format("{}, {} tokens", what, format_count(n)),
+                    format_bytes(per_token * n),
+                    format_bytes(memory->weight_bytes + per_token * n)});
   };
-  return format_table({{"part"}, {"size", Align::kRight}, {"with weights", Align::kRight}},
-                      {{"weights", weights, weights},
-                       kv_row("KV cache", kTokensPerRow),
-                       kv_row("KV cache, full context", memory->n_ctx)},
+  for (const KvFormatRow& row : kKvFormats) {
+    const std::uint64_t per_token = memory->kv_bytes_of(row.format);
+    const std::string cache = fmt::format("KV cache in {}", row.name);
+    add_kv(cache, per_token, kTokensPerRow);
+    add_kv(cache + ", full context", per_token, memory->n_ctx);
+  }
+  return format_table({{"part"}, {"size", Align::kRight}, {"with weights", Align::kRight}}, rows,
                       kIndent);
 }
 
@@ -206,10 +214,14 @@ std::string tensors_as_text(const GgufFile& file) {
 
 json::value memory_as_json(const Result<Memory>& memory) {
   if (!memory) return json::object{{"error", replace_invalid(memory.error().message)}};
-  return json::object{{"weights", memory->weight_bytes},
-                      {"kv_per_1024_tokens", memory->kv_bytes_per_token * kTokensPerRow},
-                      {"context_length", memory->n_ctx},
-                      {"kv_full_context", memory->kv_bytes_per_token * memory->n_ctx}};
+  json::object kv;
+  for (const KvFormatRow& row : kKvFormats) {
+    const std::uint64_t per_token = memory->kv_bytes_of(row.format);
+    kv[row.name] = json::object{{"per_1024_tokens", per_token * kTokensPerRow},
+                                {"full_context", per_token * memory->n_ctx}};
+  }
+  return json::object{
+      {"weights", memory->weight_bytes}, {"context_length", memory->n_ctx}, {"kv", std::move(kv)}};
 }
 
 json::array formats_as_json(const std::vector<FormatUse>& uses) {

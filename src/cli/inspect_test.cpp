@@ -49,8 +49,11 @@ TEST(Inspect, TextSaysWhatTheFileHoldsAndWhatItNeeds) {
            "file        /m/tiny.gguf (",
            "parameters  704 in 2 tensors\n",
            // 3 layers of 2 heads of 16 keys and 16 values, 2 bytes each: 384 bytes a token.
-           "  KV cache, 1,024 tokens                384.0 KiB     384.9 KiB\n",
-           "  KV cache, full context, 4,096 tokens    1.5 MiB       1.5 MiB\n",
+           "  KV cache in f16, 1,024 tokens                 384.0 KiB     384.9 KiB\n",
+           "  KV cache in f16, full context, 4,096 tokens     1.5 MiB       1.5 MiB\n",
+           // One byte each and a scale of two bytes for 16 keys or values: 216 bytes.
+           "  KV cache in q8_0, 1,024 tokens                216.0 KiB     216.9 KiB\n",
+           "  KV cache in q8_0, full context, 4,096 tokens  864.0 KiB     864.9 KiB\n",
            "  Q8_0          1      640  680 B  72.6 %\n",
            "  F32           1       64  256 B  27.4 %\n",
            "  llama.list                              I32[10]    1, 2, 3, 4, 5, 6, 7, 8, …\n",
@@ -71,8 +74,11 @@ TEST(Inspect, JsonHoldsTheSameNumbers) {
   EXPECT_EQ(answer.at("gguf_version"), 3);
   EXPECT_EQ(answer.at("parameters"), 704);
   EXPECT_EQ(answer.at("memory").at("weights"), 936);
-  EXPECT_EQ(answer.at("memory").at("kv_per_1024_tokens"), 384 * 1024);
-  EXPECT_EQ(answer.at("memory").at("kv_full_context"), 384 * 4096);
+  const auto& kv = answer.at("memory").at("kv");
+  EXPECT_EQ(kv.at("f16").at("per_1024_tokens"), 384 * 1024);
+  EXPECT_EQ(kv.at("f16").at("full_context"), 384 * 4096);
+  EXPECT_EQ(kv.at("q8_0").at("per_1024_tokens"), 216 * 1024);
+  EXPECT_EQ(kv.at("q8_0").at("full_context"), 216 * 4096);
 
   const auto& metadata = answer.at("metadata");
   EXPECT_EQ(metadata.at("llama.below"), -1);

@@ -20,6 +20,7 @@ inline constexpr std::uint32_t kMaxContext = 1U << 24U;
 struct ModelSettings {
   unsigned threads = 0;  // 0: the cores available to the process
   ComputePath path = ComputePath::kOptimized;
+  KvFormat kv_format = KvFormat::kF16;
   std::string cpu;             // instruction set; empty: the best that the machine has
   std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
   std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
@@ -29,8 +30,13 @@ struct ModelSettings {
 };
 
 void declare_threads(OptionSet& set, unsigned& threads);
-void declare_compute_settings(OptionSet& set, ModelSettings& settings);  // threads, path, cpu
-void declare_model_settings(OptionSet& set, ModelSettings& settings);    // those and the context's
+// threads, path, kv-format, cpu
+void declare_compute_settings(OptionSet& set, ModelSettings& settings);
+// Those and the context's.
+void declare_model_settings(OptionSet& set, ModelSettings& settings);
+
+// Makes an error of loading say which option it is about.
+void name_option(Error& error);
 
 // Makes the kernels keep to settings.cpu. Before anything is loaded.
 void choose_cpu(const ModelSettings& settings);

@@ -15,8 +15,8 @@ Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool
     case ComputePath::kReference:
       if (options.kv_format != KvFormat::kF16) {
         return fail(ErrorCode::kUnsupported,
-                    fmt::format("the reference path keeps keys and values exactly; {} is for the "
-                                "optimized path",
+                    fmt::format("the reference path keeps keys and values in 32 bits; {} is for "
+                                "the optimized path",
                                 kv_format_name(options.kv_format)),
                     "kv_format");
       }

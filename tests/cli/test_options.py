@@ -63,6 +63,7 @@ def test_an_unknown_command_is_refused_with_the_nearest(jarip):
     (["run", "m", "--threads", "257"], '--threads is "257", but must be a whole number from 0 to'),
     (["run", "m", "--kv-cache", "lots"], '--kv-cache is "lots", but must be a number of bytes'),
     (["run", "m", "--path", "fast"], '--path is "fast", but must be one of optimized, reference'),
+    (["run", "m", "--kv-format", "q4"], '--kv-format is "q4", but must be one of f16, q8_0'),
     (["run", "m", "--stop", ""], "--stop is"),
     (["run", "m", "--raw", "--system", "x", "p"], "--system needs the chat template"),
     (["bench", "m", "--reps", "0"], '--reps is "0", but must be a whole number from 1 to'),

@@ -32,6 +32,21 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(jarip, tiny):
     assert jarip("run", tiny, "Hello", "-n", "40", "--seed", "8").stdout not in answers
 
 
+def test_keys_and_values_in_q8_0_give_bytes_of_their_own_whatever_the_threads(jarip, tiny):
+    arguments = ("run", tiny, "Hello, how are you today?", "-n", "60", "--seed", "7",
+                 "--kv-format")
+    answers = {jarip(*arguments, "q8_0", "--threads", threads, "--cpu", cpu).stdout
+               for threads, cpu in ((1, "scalar"), (2, ""), (3, ""))}
+    assert len(answers) == 1
+    assert jarip(*arguments, "f16").stdout not in answers
+
+
+def test_the_reference_path_refuses_keys_and_values_in_q8_0(jarip, tiny):
+    for command in (("run", tiny, "Hello"), ("bench", tiny)):
+        message = jarip.refused(4, *command, "--path", "reference", "--kv-format", "q8_0")
+        assert message.startswith("--kv-format: ") and "q8_0" in message
+
+
 def test_a_drawn_seed_is_told_and_gives_the_answer_again(jarip, tiny):
     first = jarip("run", tiny, "Hello", "-n", "40", "--stats")
     seed = re.search(rb"seed (\d+)\n", first.stderr)[1].decode()

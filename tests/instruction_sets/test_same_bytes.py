@@ -60,20 +60,24 @@ def digests():
     return found
 
 
-@pytest.fixture(params=[*FORMATS, "default"])
+@pytest.fixture(params=[*((name, "optimized") for name in [*FORMATS, "default"]),
+                        ("q4_0", "optimized-q8_0")],
+                ids=lambda param: "-".join(param))
 def logits_dump(request, tmp_path):
-    """The arguments of logits_dump for a model file in each format and for the default model."""
+    """The arguments of logits_dump for a model file in each format and for the default model, and
+    for one with keys and values in q8_0."""
+    weights, path = request.param
     ids = tmp_path / "ids"
     model = tmp_path / "model.gguf"
     n_tokens = 40  # more than a KV page holds
-    if request.param == "default":
+    if weights == "default":
         model = os.environ["JARIP_TEST_MODEL"]
         n_tokens = 6
     else:
         jarip = os.environ.get("JARIP_BIN", ROOT / "build/release/bin/jarip")
-        output([jarip, "synth", "--shape", "llama-tiny", "--format", request.param, "-o", model])
+        output([jarip, "synth", "--shape", "llama-tiny", "--format", weights, "-o", model])
     ids.write_text(" ".join(str(i * i % 251) for i in range(1, n_tokens + 1)) + "\n")
-    return ("logits_dump", model, "optimized", ids)
+    return ("logits_dump", model, path, ids)
 
 
 @pytest.mark.parametrize("instruction_set", X86_SETS)

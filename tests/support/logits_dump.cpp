@@ -1,16 +1,19 @@
 // Writes the logits of a model over given tokens to a file, through one of its compute paths. A
 // tool of the fidelity measurement, not part of the program.
 //
-//   logits_dump MODEL reference|optimized IDS OUTPUT
+//   logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT
 //
-// IDS has one window a line, token ids apart by spaces; every window starts at position 0.
-// OUTPUT is f32 [n_tokens, n_vocab] in the order of IDS, little-endian.
+// optimized-q8_0 is the optimized path with keys and values in q8_0. IDS has one window a line,
+// token ids apart by spaces; every window starts at position 0. OUTPUT is f32 [n_tokens, n_vocab]
+// in the order of IDS, little-endian.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <sstream>
@@ -76,11 +79,22 @@ Result<> check_ids(const std::vector<Window>& windows, std::uint32_t n_vocab) {
   return {};
 }
 
-Result<> dump(const std::string& model_path, ComputePath path, const std::string& ids_path,
-              const std::string& output_path) {
+struct Path {
+  std::string_view name;
+  LoadOptions options;
+};
+
+const Path kPaths[] = {
+    {"reference", {.path = ComputePath::kReference}},
+    {"optimized", {}},
+    {"optimized-q8_0", {.kv_format = KvFormat::kQ8_0}},
+};
+
+Result<> dump(const std::string& model_path, const LoadOptions& options,
+              const std::string& ids_path, const std::string& output_path) {
   JARIP_TRY(const GgufFile file, GgufFile::open(model_path));
   ThreadPool pool(ThreadPool::available_cores());
-  JARIP_TRY(const std::unique_ptr<Model> model, load_model(file, pool, LoadOptions{.path = path}));
+  JARIP_TRY(const std::unique_ptr<Model> model, load_model(file, pool, options));
   JARIP_TRY(const std::vector<Window> windows, read_windows(ids_path));
   JARIP_CHECK(check_ids(windows, model->config().n_vocab));
   std::ofstream output(output_path, std::ios::binary | std::ios::trunc);
@@ -99,13 +113,14 @@ Result<> dump(const std::string& model_path, ComputePath path, const std::string
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() != 4 || (arguments[1] != "reference" && arguments[1] != "optimized")) {
-    fmt::print(stderr, "usage: logits_dump MODEL reference|optimized IDS OUTPUT\n");
+  const auto* const path = arguments.size() != 4
+                               ? std::end(jarip::kPaths)
+                               : std::ranges::find(jarip::kPaths, arguments[1], &jarip::Path::name);
+  if (path == std::end(jarip::kPaths)) {
+    fmt::print(stderr, "usage: logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT\n");
     return 2;
   }
-  const auto path =
-      arguments[1] == "reference" ? jarip::ComputePath::kReference : jarip::ComputePath::kOptimized;
-  const auto done = jarip::dump(arguments[0], path, arguments[2], arguments[3]);
+  const auto done = jarip::dump(arguments[0], path->options, arguments[2], arguments[3]);
   if (!done) {
     fmt::print(stderr, "logits_dump: {}\n", done.error().message);
     return 1;

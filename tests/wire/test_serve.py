@@ -74,6 +74,19 @@ def test_ipv6_loopback_works():
     stop_server(server)
 
 
+def test_what_changes_answers_changes_the_fingerprint():
+    def fingerprint_with(*arguments):
+        server = start_server("--ctx", "512", *arguments)
+        try:
+            return server.chat("Hi", max_tokens=1).json["system_fingerprint"]
+        finally:
+            stop_server(server)
+
+    plain = fingerprint_with()
+    assert fingerprint_with("--kv-format", "f16") == plain
+    assert fingerprint_with("--kv-format", "q8_0") != plain
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_idle_server_stops_at_once(own_server, number):
     with own_server.connect():  # an idle connection holds nothing up
