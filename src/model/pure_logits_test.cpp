@@ -52,9 +52,9 @@ std::uint64_t hash_of(std::span<const float> logits) {
 // Sequences over one model, each with pages of its own that lie between the others'.
 class Sequences {
  public:
-  Sequences(const GgufFile& file, unsigned n_threads, std::uint32_t count)
+  Sequences(const GgufFile& file, KvFormat kv_format, unsigned n_threads, std::uint32_t count)
       : pool_(n_threads), count_(count) {
-    auto model = load_model(file, pool_);
+    auto model = load_model(file, pool_, {.kv_format = kv_format});
     EXPECT_TRUE(model.has_value());
     model_ = std::move(*model);
     constexpr std::uint32_t kPages = (kTokens + kSteps + 31) / 32;
@@ -124,20 +124,28 @@ std::vector<Answer> answers(Sequences& sequences, std::uint32_t count, std::uint
   return out;
 }
 
-class PureLogits : public testing::TestWithParam<SynthFormat> {
+struct PureCase {
+  SynthFormat weights;
+  KvFormat kv = KvFormat::kF16;
+
+  [[nodiscard]] std::string name() const {
+    return std::string(synth_format_row(weights).name) + "_kv_" + std::string(kv_format_name(kv));
+  }
+};
+
+class PureLogits : public testing::TestWithParam<PureCase> {
  protected:
   PureLogits() {
-    const std::string_view name = synth_format_row(GetParam()).name;
     path_ = fs::temp_directory_path() /
-            ("jarip-pure-" + std::to_string(::getpid()) + "-" + std::string(name) + ".gguf");
+            ("jarip-pure-" + std::to_string(::getpid()) + "-" + GetParam().name() + ".gguf");
     ThreadPool pool(2);
     const auto* shape =
         &*std::ranges::find(synth_shapes(), std::string_view("llama-tiny"), &SynthShape::name);
     const auto written = write_synthetic_model(
-        {.shape = shape, .format = GetParam(), .seed = 5, .path = path_}, pool);
+        {.shape = shape, .format = GetParam().weights, .seed = 5, .path = path_}, pool);
     EXPECT_TRUE(written.has_value());
     file_ = *GgufFile::open(path_);
-    Sequences plain(file_, 1, 1);
+    Sequences plain = load(1, 1);
     for (std::uint32_t s = 0; s < kSequences; ++s) {
       alone_.push_back(answers(plain, 1, kTokens, s).front());
     }
@@ -145,6 +153,10 @@ class PureLogits : public testing::TestWithParam<SynthFormat> {
   ~PureLogits() override {
     unsetenv("JARIP_CPU");
     fs::remove(path_);
+  }
+
+  [[nodiscard]] Sequences load(unsigned n_threads, std::uint32_t count) const {
+    return {file_, GetParam().kv, n_threads, count};
   }
 
   fs::path path_;
@@ -160,7 +172,7 @@ TEST_P(PureLogits, DifferFromSequenceToSequence) {
 TEST_P(PureLogits, AreTheSameInBatchesOf1To64) {
   for (const std::uint32_t count :
        {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 12U, 13U, 16U, 17U, 31U, 32U, 33U, 48U, 63U, 64U}) {
-    Sequences batch(file_, 2, count);
+    Sequences batch = load(2, count);
     const auto together = answers(batch, count, kTokens);
     for (std::uint32_t s = 0; s < count; ++s) {
       EXPECT_EQ(together[s], alone_[s]) << "sequence " << s << " of " << count;
@@ -169,7 +181,7 @@ TEST_P(PureLogits, AreTheSameInBatchesOf1To64) {
 }
 
 TEST_P(PureLogits, AreTheSameInChunksOfEverySize) {
-  Sequences one(file_, 2, 1);
+  Sequences one = load(2, 1);
   for (std::uint32_t chunk = 1; chunk <= kTokens; ++chunk) {
     EXPECT_EQ(answers(one, 1, chunk).front(), alone_[0]) << "chunks of " << chunk;
   }
@@ -182,7 +194,7 @@ TEST_P(PureLogits, AreTheSameOn1To8ThreadsOfEveryInstructionSet) {
     const bool best = kernels == available_kernels().front();
     for (unsigned n_threads = 1; n_threads <= 8; ++n_threads) {
       if (!best && n_threads != 1 && n_threads != 3 && n_threads != 8) continue;
-      Sequences batch(file_, n_threads, 5);
+      Sequences batch = load(n_threads, 5);
       const auto together = answers(batch, 5, 32);
       for (std::uint32_t s = 0; s < 5; ++s) {
         EXPECT_EQ(together[s], alone_[s]) << kernels->name << ", " << n_threads << " threads";
@@ -192,7 +204,7 @@ TEST_P(PureLogits, AreTheSameOn1To8ThreadsOfEveryInstructionSet) {
 }
 
 TEST_P(PureLogits, TakeNoAllocationOnceAStepOfTheirSizeHasRun) {
-  Sequences batch(file_, 2, 5);
+  Sequences batch = load(2, 5);
   answers(batch, 5, 32);
   const std::uint64_t before = n_allocations.load();
   for (int i = 0; i < 10; ++i) batch.step();
@@ -200,11 +212,11 @@ TEST_P(PureLogits, TakeNoAllocationOnceAStepOfTheirSizeHasRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, PureLogits,
-                         testing::Values(SynthFormat::kBF16, SynthFormat::kQ8_0, SynthFormat::kQ4_0,
-                                         SynthFormat::kQ4_K_M),
-                         [](const auto& info) {
-                           return std::string(synth_format_row(info.param).name);
-                         });
+                         testing::Values(PureCase{SynthFormat::kBF16}, PureCase{SynthFormat::kQ8_0},
+                                         PureCase{SynthFormat::kQ4_0},
+                                         PureCase{SynthFormat::kQ4_K_M},
+                                         PureCase{SynthFormat::kQ4_0, KvFormat::kQ8_0}),
+                         [](const auto& info) { return info.param.name(); });
 
 }  // namespace
 }  // namespace jarip
