@@ -47,6 +47,17 @@ struct Attention {
                        std::size_t{dim / kKvBlock} * kPageLanes + lane);
   }
 
+  // Few queries wait for keys and values and not for arithmetic, and a head's parts of two pages
+  // lie far apart: what is read next is fetched while the same place of what is read now is used.
+  static constexpr int kFewQueries = 6;
+  template <int kCount>
+  [[gnu::always_inline]] static void prefetch(const std::byte* next, std::size_t index) {
+    if constexpr (kCount <= kFewQueries) {
+      const std::size_t at = index * sizeof(Number);
+      if (at % 64 == 0) __builtin_prefetch(next + at);
+    }
+  }
+
   // Sums over one block of dimensions, that from `dim` on, into the scores at `to`.
   template <int kCount, int kWide>
   [[gnu::always_inline]] void put_scores(const F32 (&sum)[kCount][kWide], const std::byte* head,
@@ -66,8 +77,10 @@ struct Attention {
   }
 
   // Scores of kCount queries from `query` on against one page of keys, kWide lanes of 16 at once.
+  // What is read after this page begins at `next`.
   template <int kCount, int kWide>
-  void score_page(std::uint32_t query, const std::byte* head, std::uint32_t column) const {
+  void score_page(std::uint32_t query, const std::byte* head, std::uint32_t column,
+                  const std::byte* next) const {
     const auto* keys = reinterpret_cast<const Number*>(head);
     const float* rows = queries + std::size_t{query} * kQueryStride;
     const std::uint32_t n_together = Page::kScaled && kKvBlock < head_dim ? kKvBlock : head_dim;
@@ -82,7 +95,9 @@ struct Attention {
         for (std::uint32_t d = begin; d < end; ++d) {
           F32 key[kWide];
           for (int w = 0; w < kWide; ++w) {
-            key[w] = Page::load(keys + std::size_t{d} * kPageLanes + lane + w * 16);
+            const std::size_t at = std::size_t{d} * kPageLanes + lane + w * 16;
+            key[w] = Page::load(keys + at);
+            prefetch<kCount>(next, at);
           }
           for (int i = 0; i < kCount; ++i) {
             const F32 x = V::set1(rows[i * kQueryStride + d]);
@@ -138,18 +153,28 @@ struct Attention {
   // The first n positions of a page into sums; weights [kCount, kStride].
   template <int kCount, int kWide, std::uint32_t kStride>
   [[gnu::always_inline]] void add_values(const std::byte* head, std::uint32_t dim, std::uint32_t n,
-                                         const float* weights, F32 (&out)[kCount][kWide]) const {
-    const auto* values = reinterpret_cast<const Number*>(head + layout.values) + dim;
+                                         const float* weights, const std::byte* next,
+                                         F32 (&out)[kCount][kWide]) const {
+    const auto* values = reinterpret_cast<const Number*>(head + layout.values);
     for (std::uint32_t k = 0; k < n; ++k) {
       F32 lanes[kWide];
       for (int w = 0; w < kWide; ++w) {
-        lanes[w] = Page::load(values + std::size_t{k} * head_dim + w * 16);
+        const std::size_t at = std::size_t{k} * head_dim + dim + w * 16;
+        lanes[w] = Page::load(values + at);
+        prefetch<kCount>(next, at);
       }
       for (std::uint32_t i = 0; i < kCount; ++i) {
         const F32 weight = V::set1(weights[i * kStride + k]);
         for (int w = 0; w < kWide; ++w) out[i][w] = V::fma(weight, lanes[w], out[i][w]);
       }
     }
+  }
+
+  // Where what is read after the values of the page at column `k` of a range begins.
+  [[nodiscard]] const std::byte* after_values(std::uint32_t begin, std::uint32_t k) const {
+    const std::uint32_t position = begin + k + kPageLanes;
+    if (position >= task.position + task.n_tokens) return page(begin + k);
+    return page(position) + (k + kPageLanes < kAttentionRange ? layout.values : 0);
   }
 
   // Weighted values of kCount queries over n_keys positions, kWide lanes of 16 dimensions
@@ -165,12 +190,13 @@ struct Attention {
       const std::uint32_t n = n_keys - k < kPageLanes ? n_keys - k : kPageLanes;
       const std::byte* head = page(begin + k);
       const float* weights = scores + std::size_t{query} * kAttentionRange + k;
+      const std::byte* next = after_values(begin, k);
       if constexpr (Page::kScaled) {
         float scaled[kCount * kPageLanes];
         scale_weights<kCount>(weights, head + layout.value_scales, dim, scaled);
-        add_values<kCount, kWide, kPageLanes>(head, dim, n, scaled, out);
+        add_values<kCount, kWide, kPageLanes>(head, dim, n, scaled, next, out);
       } else {
-        add_values<kCount, kWide, kAttentionRange>(head, dim, n, weights, out);
+        add_values<kCount, kWide, kAttentionRange>(head, dim, n, weights, next, out);
       }
     }
     for (int i = 0; i < kCount; ++i) {
@@ -186,7 +212,10 @@ struct Attention {
   template <int kCount>
   void attend_queries(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
     for (std::uint32_t k = 0; k < n_keys; k += kPageLanes) {
-      score_page<kCount, V::kWide>(query, page(begin + k), k);
+      const bool last = k + kPageLanes >= n_keys;
+      score_page<kCount, V::kWide>(
+          query, page(begin + k), k,
+          last ? page(begin) + layout.values : page(begin + k + kPageLanes));
     }
     for (std::uint32_t i = query; i < query + kCount; ++i) merge_weights(i, begin, n_keys);
     std::uint32_t dim = 0;
