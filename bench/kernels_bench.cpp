@@ -92,7 +92,8 @@ void attend(benchmark::State& state, const Kernels* kernels, KvFormat format) {
   std::vector<float> scratch(attention_scratch_floats(kHeadDim));
   const AttentionTask task{queries.data(), out.data(), kGroup * kHeadDim, kGroup * kHeadDim,
                            n_tokens,       kGroup,     kHeadDim,          depth - n_tokens,
-                           pages.data(),   0,          scratch.data()};
+                           pages.data(),   0,          scratch.data(),    0,
+                           depth,          nullptr};
   for (auto _ : state) {
     on_pages.attend(task);
     benchmark::DoNotOptimize(out.data());

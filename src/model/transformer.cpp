@@ -165,7 +165,7 @@ void Transformer::lap(StepPart part, std::uint32_t n_rows,
 void Transformer::lap_attention() {
   if (profile_ == nullptr) return;
   StepWork work;
-  for (const AttentionTask& task : attention_) {
+  for (const AttentionTask& task : attention_.wholes()) {
     const double n_seen = task.n_tokens * (task.position + (task.n_tokens + 1) / 2.0);
     work.f32_flops += 4.0 * n_seen * task.n_group * task.head_dim;
   }
@@ -199,7 +199,6 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
   page_pointers_.clear();
   page_pointers_.reserve(n_pages);  // pointers into it are kept below
   attention_.clear();
-  task_kv_head_.clear();
   const std::uint32_t n_group = config_.n_heads / config_.n_kv_heads;
   for (const SequenceChunk& chunk : chunks) {
     std::byte* const* pages = page_pointers_.data() + page_pointers_.size();
@@ -220,13 +219,15 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
       for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
         const std::size_t column = std::size_t{head} * n_group * config_.head_dim;
         const std::size_t at = std::size_t{first_row + t} * query_dim() + column;
-        attention_.push_back({queries_.data() + at, attended_.data() + at, query_dim(), query_dim(),
-                              count, n_group, config_.head_dim, position, pages, 0, nullptr});
-        task_kv_head_.push_back(head);
+        attention_.add(
+            {queries_.data() + at, attended_.data() + at, query_dim(), query_dim(), count, n_group,
+             config_.head_dim, position, pages, 0, nullptr, 0, position + count, nullptr},
+            head);
       }
       t += count;
     }
   }
+  attention_.cut(pool_.n_threads());
 }
 
 void Transformer::embed(std::span<const SequenceChunk> chunks) {
@@ -301,8 +302,8 @@ void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Ro
   }
 }
 
-// Each task's queries are its own columns of its rows, so it quantizes what it wrote; blocks that
-// would span two tasks (a head's width times its group is no multiple of 32) wait for all.
+// A whole's queries are its own columns of its rows, so who ends it quantizes what it wrote; blocks
+// that would span two wholes (a head's width times its group is no multiple of 32) wait for all.
 void Transformer::attend(std::uint32_t layer) {
   const std::uint32_t n = query_dim();
   const std::uint32_t group_dim = n / config_.n_kv_heads;
@@ -313,18 +314,21 @@ void Transformer::attend(std::uint32_t layer) {
                           quantized_.values.data() + row * n + column,
                           quantized_.blocks.data() + (row * n + column) / kBlockCols);
   };
-  pool_.run(static_cast<std::uint32_t>(attention_.size()),
-            [&](std::uint32_t index, unsigned worker) {
-              AttentionTask task = attention_[index];
-              task.page_offset = head_offset(layer, task_kv_head_[index]);
-              task.scratch = scratch_[worker].data();
-              page_kernels_.attend(task);
-              if (!apart) return;
-              const auto at = static_cast<std::size_t>(task.out - attended_.data());
-              for (std::uint32_t t = 0; t < task.n_tokens; ++t) {
-                quantize(at / n + t, static_cast<std::uint32_t>(at % n), group_dim);
-              }
-            });
+  const auto pieces = attention_.pieces();
+  pool_.run(static_cast<std::uint32_t>(pieces.size()), [&](std::uint32_t index, unsigned worker) {
+    const AttentionPlan::Piece& piece = pieces[index];
+    AttentionTask task = attention_.task(piece);
+    task.page_offset = head_offset(layer, attention_.kv_head(piece));
+    task.scratch = scratch_[worker].data();
+    page_kernels_.attend(task);
+    if (!attention_.end(piece)) return;
+    if (task.parts != nullptr) kernels_.merge_attention(task);
+    if (!apart) return;
+    const auto at = static_cast<std::size_t>(task.out - attended_.data());
+    for (std::uint32_t t = 0; t < task.n_tokens; ++t) {
+      quantize(at / n + t, static_cast<std::uint32_t>(at % n), group_dim);
+    }
+  });
   for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) quantize(row, 0, n);
 }
 

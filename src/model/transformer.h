@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/attention_plan.h"
 #include "model/config.h"
 #include "model/model.h"
 #include "model/rope.h"
@@ -98,18 +99,17 @@ class Transformer final : public Model {
 
   // Scratch of a step, grown to the largest seen.
   std::uint32_t n_tokens_ = 0;
-  std::vector<TokenPlace> places_;           // [n_tokens]
-  std::vector<float> angles_;                // [n_tokens, 2, n_pairs]
-  std::vector<std::byte*> page_pointers_;    // all chunks' pages, one after the other
-  std::vector<AttentionTask> attention_;     // of one layer; page_offset is set per layer and head
-  std::vector<std::uint32_t> task_kv_head_;  // [attention_.size()]
-  std::vector<float> residual_;              // [n_tokens, d_model]
-  std::vector<float> normed_;                // [n_tokens, d_model]
-  std::vector<float> queries_;               // [n_tokens, query_dim]
-  std::vector<float> attended_;              // [n_tokens, query_dim]
-  std::vector<float> hidden_;                // [n_tokens, d_ff]
-  std::vector<float> last_;                  // [n_logits, d_model]
-  QuantizedRows quantized_;                  // of normed_ and of attended_
+  std::vector<TokenPlace> places_;         // [n_tokens]
+  std::vector<float> angles_;              // [n_tokens, 2, n_pairs]
+  std::vector<std::byte*> page_pointers_;  // all chunks' pages, one after the other
+  AttentionPlan attention_;
+  std::vector<float> residual_;  // [n_tokens, d_model]
+  std::vector<float> normed_;    // [n_tokens, d_model]
+  std::vector<float> queries_;   // [n_tokens, query_dim]
+  std::vector<float> attended_;  // [n_tokens, query_dim]
+  std::vector<float> hidden_;    // [n_tokens, d_ff]
+  std::vector<float> last_;      // [n_logits, d_model]
+  QuantizedRows quantized_;      // of normed_ and of attended_
   QuantizedRows quantized_hidden_;
   std::vector<std::vector<float>> scratch_;  // one a worker
 };

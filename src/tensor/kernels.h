@@ -33,7 +33,9 @@ struct MatmulRange {
   std::uint32_t tile_begin, tile_end;  // tiles of 16 outputs
 };
 
-// One key-value head of one sequence, seen by a run of its queries.
+// One key-value head of one sequence, seen by a run of its queries. It may be cut into pieces for
+// several threads: each attends to its positions and leaves a part for each of their ranges, and
+// merge_attention() joins the parts, to the same bytes as the whole.
 struct AttentionTask {
   const float* queries;      // [n_tokens, query_stride]: n_group heads of head_dim each, scaled
   float* out;                // [n_tokens, out_stride], heads as in queries
@@ -46,6 +48,10 @@ struct AttentionTask {
   std::byte* const* pages;  // of the sequence; at page_offset in each this head lies as
   std::size_t page_offset;  // kv_head_layout() says
   float* scratch;           // attention_scratch_floats()
+  // Positions to attend to: all, or from one multiple of kAttentionRange to another or to the end.
+  std::uint32_t begin;
+  std::uint32_t end;
+  float* parts;  // null for a whole; [ranges of the whole, attention_part_floats()]
 };
 
 // Query vectors (tokens times group) that one AttentionTask may hold.
@@ -57,6 +63,10 @@ inline constexpr std::uint32_t kQueryStride = 256 + 16;
 
 constexpr std::size_t attention_scratch_floats(std::uint32_t head_dim) {
   return std::size_t{kMaxAttentionQueries} * (kQueryStride + kAttentionRange + head_dim + 4);
+}
+
+constexpr std::size_t attention_part_floats(std::uint32_t n_queries, std::uint32_t head_dim) {
+  return std::size_t{n_queries} * (head_dim + 2);
 }
 
 // The rotation of heads at one position. Element i turns with its partner: out[i] = (x[i] *
@@ -110,6 +120,9 @@ struct Kernels {
   void (*rotate)(const Rotation& rotation, float scale, float* head);
 
   PageKernels pages[std::size(kKvFormats)];  // in the order of KvFormat
+
+  // Writes task.out from the parts of all its ranges.
+  void (*merge_attention)(const AttentionTask& task);
 
   // What limits all of the above, for limits.h: rounds of int8 dot products and of f32
   // multiply-adds out of registers, and reading n floats, a multiple of 64. Results only keep the

@@ -222,7 +222,9 @@ struct AttentionCase {
     queries = random_floats(std::size_t{n_positions} * n_group * head_dim, 33, 0.2F);
   }
 
-  std::vector<float> run(const Kernels& all_kernels, std::uint32_t chunk) {
+  // ranges_each: of a piece, where the tasks are to be cut; 0 leaves them whole.
+  std::vector<float> run(const Kernels& all_kernels, std::uint32_t chunk,
+                         std::uint32_t ranges_each = 0) {
     const PageKernels& kernels = all_kernels.pages_of(format);
     std::vector<float> out(queries.size());
     std::vector<float> scratch(attention_scratch_floats(head_dim));
@@ -234,11 +236,42 @@ struct AttentionCase {
         kernels.store_key(keys.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
         kernels.store_value(values.data() + std::size_t{t} * head_dim, head_dim, t % 32, page);
       }
-      kernels.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
-                      n_group, head_dim, at, pages.data(), 64, scratch.data()});
+      AttentionTask task{queries.data() + at * stride,
+                         out.data() + at * stride,
+                         stride,
+                         stride,
+                         n,
+                         n_group,
+                         head_dim,
+                         at,
+                         pages.data(),
+                         64,
+                         scratch.data(),
+                         0,
+                         at + n,
+                         nullptr};
+      if (ranges_each == 0) {
+        kernels.attend(task);
+      } else {
+        attend_in_pieces(all_kernels, task, ranges_each * kAttentionRange);
+      }
       at += n;
     }
     return out;
+  }
+
+  // The last piece first: the order must not matter.
+  void attend_in_pieces(const Kernels& kernels, AttentionTask task, std::uint32_t step) const {
+    const std::uint32_t end = task.end;
+    std::vector<float> parts((end + kAttentionRange - 1) / kAttentionRange *
+                             attention_part_floats(task.n_tokens * n_group, head_dim));
+    task.parts = parts.data();
+    for (std::uint32_t i = (end + step - 1) / step; i-- > 0;) {
+      task.begin = i * step;
+      task.end = std::min(end, task.begin + step);
+      kernels.pages_of(format).attend(task);
+    }
+    kernels.merge_attention(task);
   }
 
   // What a page holds of x, worked out here from the format's definition.
@@ -296,6 +329,10 @@ TEST_P(EveryKernelTable, AttentionIsRightAndChunksNeverChangeIt) {
       AttentionCase again(format, n, head_dim, group);
       EXPECT_EQ(expected, again.run(*GetParam(), chunk))
           << kv_format_name(format) << ", " << n << " chunk " << chunk;
+      for (const std::uint32_t ranges_each : {1U, 2U}) {
+        EXPECT_EQ(expected, again.run(*GetParam(), chunk, ranges_each))
+            << kv_format_name(format) << ", " << n << " in pieces of " << ranges_each;
+      }
     }
     for (const std::uint32_t token : {0U, n / 2, n - 1}) {
       for (const std::uint32_t dim : {0U, head_dim - 1}) {

@@ -228,7 +228,7 @@ void digest_attention(const Kernels& kernels, const KvFormatRow& row, const Atte
       on_pages.store_value(values.data() + from, head_dim, t % kPageLanes, page);
     }
     on_pages.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
-                     n_group, head_dim, at, pages.data(), 0, scratch.data()});
+                     n_group, head_dim, at, pages.data(), 0, scratch.data(), 0, at + n, nullptr});
     at += n;
   }
   Digest digest;

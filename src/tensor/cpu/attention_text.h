@@ -40,6 +40,11 @@ struct Attention {
   [[nodiscard]] const std::byte* page(std::uint32_t position) const {
     return task.pages[position / kPageLanes] + task.page_offset;
   }
+  // What task.parts holds of the range from `begin` on: values [n_queries, head_dim], maximums and
+  // sums [n_queries].
+  [[nodiscard]] float* part(std::uint32_t begin) const {
+    return task.parts + begin / kAttentionRange * attention_part_floats(n_queries, head_dim);
+  }
   // 16 scales, of the tokens from `lane` on, of the block in which a dimension lies.
   [[nodiscard]] static F32 load_scales(const std::byte* scales, std::uint32_t dim,
                                        std::uint32_t lane) {
@@ -173,12 +178,12 @@ struct Attention {
   // Where what is read after the values of the page at column `k` of a range begins.
   [[nodiscard]] const std::byte* after_values(std::uint32_t begin, std::uint32_t k) const {
     const std::uint32_t position = begin + k + kPageLanes;
-    if (position >= task.position + task.n_tokens) return page(begin + k);
+    if (position >= task.end) return page(begin + k);
     return page(position) + (k + kPageLanes < kAttentionRange ? layout.values : 0);
   }
 
   // Weighted values of kCount queries over n_keys positions, kWide lanes of 16 dimensions
-  // from `dim` on, merged with those of the ranges before.
+  // from `dim` on.
   template <int kCount, int kWide>
   void sum_values(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys,
                   std::uint32_t dim) const {
@@ -200,13 +205,25 @@ struct Attention {
       }
     }
     for (int i = 0; i < kCount; ++i) {
-      const F32 before = V::set1(old_factor[query + i]);
-      const F32 now = V::set1(new_factor[query + i]);
-      for (int w = 0; w < kWide; ++w) {
-        float* to = merged + std::size_t{query + i} * head_dim + dim + w * 16;
-        V::store(to, V::fma(out[i][w], now, V::mul(V::load(to), before)));
-      }
+      for (int w = 0; w < kWide; ++w) put_values(query + i, begin, dim + w * 16, out[i][w]);
     }
+  }
+
+  [[gnu::always_inline]] void put_values(std::uint32_t query, std::uint32_t begin,
+                                         std::uint32_t dim, F32 values) const {
+    if (task.parts != nullptr) {
+      V::store(part(begin) + std::size_t{query} * head_dim + dim, values);
+    } else {
+      join_values(query, dim, values);
+    }
+  }
+
+  // Joins a range's values with those of the ranges before.
+  [[gnu::always_inline]] void join_values(std::uint32_t query, std::uint32_t dim,
+                                          F32 values) const {
+    float* to = merged + std::size_t{query} * head_dim + dim;
+    const F32 before = V::mul(V::load(to), V::set1(old_factor[query]));
+    V::store(to, V::fma(values, V::set1(new_factor[query]), before));
   }
 
   template <int kCount>
@@ -217,7 +234,7 @@ struct Attention {
           query, page(begin + k), k,
           last ? page(begin) + layout.values : page(begin + k + kPageLanes));
     }
-    for (std::uint32_t i = query; i < query + kCount; ++i) merge_weights(i, begin, n_keys);
+    for (std::uint32_t i = query; i < query + kCount; ++i) weigh(i, begin, n_keys);
     std::uint32_t dim = 0;
     for (; dim + 16 * V::kWide <= head_dim; dim += 16 * V::kWide) {
       sum_values<kCount, V::kWide>(query, begin, n_keys, dim);
@@ -236,10 +253,21 @@ struct Attention {
     return query;
   }
 
-  // Softmax of the range, then the factors with which sum_values joins it to what came before.
-  void merge_weights(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
+  // Softmax of the range for one query.
+  void weigh(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
     const std::uint32_t n_seen = task.position + query / task.n_group + 1 - begin;
     const Softmax range = softmax(scores + std::size_t{query} * kAttentionRange, n_keys, n_seen);
+    if (task.parts != nullptr) {
+      float* ends = part(begin) + std::size_t{n_queries} * head_dim;
+      ends[query] = range.maximum;
+      ends[n_queries + query] = range.sum;
+    } else {
+      join_weights(query, range);
+    }
+  }
+
+  // The factors with which join_values brings what came before and the range to one maximum.
+  void join_weights(std::uint32_t query, const Softmax& range) const {
     const float maximum = maximums[query] > range.maximum ? maximums[query] : range.maximum;
     float factors[16] = {maximums[query] - maximum, range.maximum - maximum};
     V::store(factors, exp_lanes<V>(V::load(factors)));
@@ -249,26 +277,17 @@ struct Attention {
     new_factor[query] = factors[1];
   }
 
-  void run() const {
+  void start() const {
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       maximums[query] = -std::numeric_limits<float>::infinity();
       sums[query] = 0.0F;
-      const float* from = task.queries + offset(query, task.query_stride);
       for (std::uint32_t d = 0; d < head_dim; d += 16) {
-        V::store(queries + std::size_t{query} * kQueryStride + d, V::load(from + d));
         V::store(merged + std::size_t{query} * head_dim + d, V::set1(0.0F));
       }
     }
-    const std::uint32_t n_positions = task.position + task.n_tokens;
-    for (std::uint32_t begin = 0; begin < n_positions; begin += kAttentionRange) {
-      const std::uint32_t left = n_positions - begin;
-      const std::uint32_t n_keys = left < kAttentionRange ? left : kAttentionRange;
-      std::uint32_t query = attend_runs<12>(0, begin, n_keys);
-      query = attend_runs<6>(query, begin, n_keys);
-      query = attend_runs<4>(query, begin, n_keys);
-      query = attend_runs<3>(query, begin, n_keys);
-      attend_runs<1>(query, begin, n_keys);
-    }
+  }
+
+  void finish() const {
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       const F32 sum = V::set1(sums[query]);
       for (std::uint32_t d = 0; d < head_dim; d += 16) {
@@ -277,11 +296,51 @@ struct Attention {
       }
     }
   }
+
+  void run() const {
+    for (std::uint32_t query = 0; query < n_queries; ++query) {
+      const float* from = task.queries + offset(query, task.query_stride);
+      for (std::uint32_t d = 0; d < head_dim; d += 16) {
+        V::store(queries + std::size_t{query} * kQueryStride + d, V::load(from + d));
+      }
+    }
+    if (task.parts == nullptr) start();
+    for (std::uint32_t begin = task.begin; begin < task.end; begin += kAttentionRange) {
+      const std::uint32_t left = task.end - begin;
+      const std::uint32_t n_keys = left < kAttentionRange ? left : kAttentionRange;
+      std::uint32_t query = attend_runs<12>(0, begin, n_keys);
+      query = attend_runs<6>(query, begin, n_keys);
+      query = attend_runs<4>(query, begin, n_keys);
+      query = attend_runs<3>(query, begin, n_keys);
+      attend_runs<1>(query, begin, n_keys);
+    }
+    if (task.parts == nullptr) finish();
+  }
+
+  // The parts of all ranges, in ascending order, with the arithmetic of run().
+  void merge() const {
+    start();
+    for (std::uint32_t begin = 0; begin < task.position + task.n_tokens; begin += kAttentionRange) {
+      const float* ends = part(begin) + std::size_t{n_queries} * head_dim;
+      for (std::uint32_t query = 0; query < n_queries; ++query) {
+        join_weights(query, {ends[query], ends[n_queries + query]});
+        for (std::uint32_t d = 0; d < head_dim; d += 16) {
+          join_values(query, d, V::load(part(begin) + std::size_t{query} * head_dim + d));
+        }
+      }
+    }
+    finish();
+  }
 };
 
 template <class V, class Page>
 void attend(const AttentionTask& task) {
   Attention<V, Page>{task}.run();
+}
+
+template <class V>
+void merge_attention(const AttentionTask& task) {
+  Attention<V, F16Page<V>>{task}.merge();  // of the parts, which are the same for every format
 }
 
 }  // namespace jarip

@@ -24,6 +24,7 @@ constexpr Kernels make_kernels() {
           silu_mul<V>,
           rotate<V>,
           {make_page_kernels<V, F16Page<V>>(), make_page_kernels<V, Q8Page<V>>()},
+          merge_attention<V>,
           spin_dot<V>,
           spin_fma<V>,
           spin_read<V>};
