@@ -346,35 +346,45 @@ void multiply_tiles(const PackedMatrix& matrix, std::uint32_t tile, const Quanti
   if (row < range.row_end) multiply.template operator()<1>();
 }
 
-// Few rows: the time goes into reading the weights, so they are read once, in order.
-template <class V, class Weights, int kRows>
-void stream_tiles(const PackedMatrix& matrix, const QuantizedRows& in, const MatmulRange& range,
-                  const MatmulOutput& to) {
-  constexpr std::size_t kAhead = 4096;
-  for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
-    multiply_rows<V, Weights, 1, kRows>(matrix, tile, in, range.row_begin, to, kAhead);
+// n rows of one tile, n at most kMost: a kernel of its own for each number.
+template <class V, class Weights, int kMost>
+[[gnu::always_inline]] inline void multiply_few(const PackedMatrix& matrix, std::uint32_t tile,
+                                                const QuantizedRows& in, std::uint32_t row,
+                                                std::uint32_t n, const MatmulOutput& to,
+                                                std::size_t ahead) {
+  if constexpr (kMost > 0) {
+    if (n != kMost) {
+      return multiply_few<V, Weights, kMost - 1>(matrix, tile, in, row, n, to, ahead);
+    }
+    multiply_rows<V, Weights, 1, kMost>(matrix, tile, in, row, to, ahead);
   }
 }
 
-// Streams the tiles for up to kMost rows; false for more.
-template <class V, class Weights, int kMost>
-[[gnu::always_inline]] inline bool stream_few(const PackedMatrix& matrix, const QuantizedRows& in,
-                                              const MatmulRange& range, const MatmulOutput& to) {
-  if constexpr (kMost == 0) {
-    return false;
-  } else {
-    if (range.row_end - range.row_begin != kMost) {
-      return stream_few<V, Weights, kMost - 1>(matrix, in, range, to);
+// Few rows: the time goes into reading the weights, so they are read in order, and each tile for
+// all rows while it is in the nearest cache.
+template <class V, class Weights>
+void stream_tiles(const PackedMatrix& matrix, const QuantizedRows& in, const MatmulRange& range,
+                  const MatmulOutput& to) {
+  constexpr std::size_t kAhead = 4096;
+  const std::uint32_t n_rows = range.row_end - range.row_begin;
+  const std::uint32_t n_passes = (n_rows + V::kFewRows - 1) / V::kFewRows;
+  for (std::uint32_t tile = range.tile_begin; tile < range.tile_end; ++tile) {
+    std::uint32_t row = range.row_begin;
+    for (std::uint32_t left = n_passes; left > 0; --left) {
+      const std::uint32_t n = (range.row_end - row + left - 1) / left;
+      multiply_few<V, Weights, V::kFewRows>(matrix, tile, in, row, n, to,
+                                            left == n_passes ? kAhead : 0);
+      row += n;
     }
-    stream_tiles<V, Weights, kMost>(matrix, in, range, to);
-    return true;
   }
 }
 
 template <class V, class Weights>
 void multiply_quantized(const PackedMatrix& matrix, const QuantizedRows& in,
                         const MatmulRange& range, const MatmulOutput& to) {
-  if (stream_few<V, Weights, V::kFewRows>(matrix, in, range, to)) return;
+  if (range.row_end - range.row_begin <= V::kStreamPasses * V::kFewRows) {
+    return stream_tiles<V, Weights>(matrix, in, range, to);
+  }
   std::uint32_t tile = range.tile_begin;
   for (; tile + V::kTiles <= range.tile_end; tile += V::kTiles) {
     multiply_tiles<V, Weights, V::kTiles>(matrix, tile, in, range, to);

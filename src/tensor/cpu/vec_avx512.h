@@ -15,6 +15,7 @@ struct VecAvx512 {
   static constexpr int kTiles = 2;
   static constexpr int kRows = 6;
   static constexpr int kFewRows = 8;
+  static constexpr int kStreamPasses = 3;
   static constexpr int kQueries = 12;
   static constexpr int kWide = 2;
   static constexpr int kFloatRows = 8;

@@ -17,6 +17,7 @@ struct NeonLanes {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
   static constexpr int kFewRows = 4;
+  static constexpr int kStreamPasses = 1;
   static constexpr int kQueries = 6;
   static constexpr int kWide = 1;
   static constexpr int kFloatRows = 4;

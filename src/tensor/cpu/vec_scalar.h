@@ -18,6 +18,7 @@ struct VecScalar {
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
   static constexpr int kFewRows = 4;
+  static constexpr int kStreamPasses = 1;
   static constexpr int kQueries = 4;
   static constexpr int kWide = 1;
   static constexpr int kFloatRows = 4;
