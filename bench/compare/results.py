@@ -4,6 +4,7 @@ import statistics
 from dataclasses import dataclass
 
 OURS = "jarip"
+LLAMA = "llama.cpp"  # its builds' names begin so
 
 # A peer that needed this much more than the best one in the first round is left out of the rest.
 STAYS_WITHIN = 1.25
@@ -24,21 +25,28 @@ class Result:
     def median(self, name):
         return statistics.median(self.values[name])
 
+    def best_of(self, names):
+        choose = min if self.lower_is_better else max
+        return choose(names, key=self.median, default=None)
+
+    def ratio_to(self, peer):
+        """How many times as good as the peer we are; None without one."""
+        if peer is None or OURS not in self.values:
+            return None
+        ours, theirs = self.median(OURS), self.median(peer)
+        return theirs / ours if self.lower_is_better else ours / theirs
+
     @property
     def best_peer(self):
-        peers = [name for name in self.values if name != OURS]
-        if not peers:
-            return None
-        choose = min if self.lower_is_better else max
-        return choose(peers, key=self.median)
+        return self.best_of([name for name in self.values if name != OURS])
 
     @property
     def ratio(self):
-        """How many times as good as the best peer we are; None without one."""
-        if self.best_peer is None or OURS not in self.values:
-            return None
-        ours, peer = self.median(OURS), self.median(self.best_peer)
-        return peer / ours if self.lower_is_better else ours / peer
+        return self.ratio_to(self.best_peer)
+
+    @property
+    def ratio_to_llama(self):
+        return self.ratio_to(self.best_of([n for n in self.values if n.startswith(LLAMA)]))
 
     @property
     def is_reached(self):
@@ -109,20 +117,21 @@ def table_line(result):
     ours = format_value(result.median(OURS)) if OURS in result.values else "–"
     peer = result.best_peer
     theirs = f"{format_value(result.median(peer))} ({peer})" if peer else "–"
-    ratio = f"{result.ratio:.2f}" if result.ratio is not None else "–"
+    ratio, llama = (f"{x:.2f}" if x is not None else "–"
+                    for x in (result.ratio, result.ratio_to_llama))
     wanted = f"{result.at_least:.2f}" if result.at_least is not None else "–"
     verdict = {True: "yes", False: "**no**", None: "–"}[result.is_reached]
     names = [name for name in (OURS, peer) if name in result.values]
     spread = " / ".join(f"{100 * result.spread(name):.0f} %" for name in names)
     cells = [result.work, result.title, f"{ours} {result.unit}", theirs, ratio, wanted, verdict,
-             spread, result.of_limit or "–"]
+             llama, spread, result.of_limit or "–"]
     return f"| {' | '.join(cells)} |"
 
 
 def table(results):
     """The rows that something is asked of, in Markdown."""
     head = ("work", "model", "jarip", "best peer", "ratio", "at least", "reached",
-            "spread ours / peer", "of the machine")
+            "ratio to llama.cpp", "spread ours / peer", "of the machine")
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     return "\n".join(lines + [table_line(row) for row in results if row.at_least is not None])
 
@@ -130,5 +139,6 @@ def table(results):
 def as_json(result):
     return {"work": result.work, "model": result.title, "unit": result.unit,
             "values": result.values, "best_peer": result.best_peer, "ratio": result.ratio,
+            "ratio_to_llama": result.ratio_to_llama,
             "at_least": result.at_least, "reached": result.is_reached,
             "lower_is_better": result.lower_is_better, "of_limit": result.of_limit}

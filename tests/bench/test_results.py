@@ -43,7 +43,7 @@ def test_without_a_peer_there_is_no_verdict():
     row = Result("decode", "135M", "tok/s", {"jarip": [5.0]}, 1.35)
     assert row.best_peer is row.ratio is row.is_reached is None
     assert table([row]).splitlines()[-1] == (
-        "| decode | 135M | 5.00 tok/s | – | – | 1.35 | – | 0 % | – |")
+        "| decode | 135M | 5.00 tok/s | – | – | 1.35 | – | – | 0 % | – |")
 
 
 def test_points_of_curves_stay_out_of_the_table():
@@ -51,7 +51,17 @@ def test_points_of_curves_stay_out_of_the_table():
     lines = table([point, FASTER]).splitlines()
     assert len(lines) == 3
     assert lines[2] == ("| prefill 512 | 135M Q4_0 | 200 tok/s | 90.0 (a) | 2.22 | 2.00 | yes "
-                        "| 100 % / 22 % | – |")
+                        "| – | 100 % / 22 % | – |")
+
+
+def test_llama_cpp_has_a_ratio_of_its_own_whichever_build_is_better():
+    row = Result("prefill 512", "135M", "tok/s",
+                 {"jarip": [300], "OpenVINO": [200], "llama.cpp": [80], "llama.cpp native": [100]},
+                 2.0)
+    assert row.best_peer == "OpenVINO"
+    assert row.ratio_to_llama == pytest.approx(3.0)
+    assert "200 (OpenVINO) | 1.50 | 2.00 | **no** | 3.00 |" in table([row])
+    assert FASTER.ratio_to_llama is None
 
 
 def test_the_record_holds_every_value_and_the_verdict():
