@@ -28,8 +28,6 @@ JARIP = ROOT / "build" / "release" / "bin" / "jarip"
 
 BUDGET_S = 14 * 60
 QUICK_BUDGET_S = 115
-LOADING_S = 60       # of the budget: what comes after the rows
-MEMORY_S = 90
 LOADING_ROUNDS = 5
 MEMORY_TOKENS = 4096
 QUIET = 0.05  # of the machine others may use while the page's figures are measured
@@ -83,13 +81,12 @@ def measure(contenders, arguments, threads):
     session = Session(contenders, threads, arguments.budget, MODELS)
     disturbance = Disturbance()
     limits = limits_of(threads)
-    after_s = 0 if arguments.quick else LOADING_S + MEMORY_S
+    extra = [] if arguments.quick else measure_start(session)
     measured = []
     names = models_of(rows)
     for i, name in enumerate(names):
-        later_s = after_s + sum(least_cost(row) for row in rows if row.model in names[i + 1:])
+        later_s = sum(least_cost(row) for row in rows if row.model in names[i + 1:])
         measured += session.measure_model([row for row in rows if row.model == name], later_s)
-    extra = [] if arguments.quick else measure_start(session)
     limits = higher(limits, limits_of(threads))
     results = [result_of(row, speeds, limits) for row, speeds in measured] + extra
     spent_s = time.monotonic() - session.begin
@@ -99,15 +96,10 @@ def measure(contenders, arguments, threads):
 
 
 def measure_start(session):
-    """Loading and memory: fresh processes."""
+    """Loading and memory: fresh processes. First, since rounds of the rows can be spared."""
     model, title = f"llama-1b-{MIXED}", f"{SHAPES['llama-1b']} {MIXED.upper()}"
-    results = []
-    if session.seconds_left > LOADING_S:
-        results.append(session.measure_loading(model, title, LOADING_ROUNDS))
-    if session.seconds_left > MEMORY_S:
-        session.contenders = session.contenders[:2]  # ours and the first peer, for its time
-        results.append(session.measure_memory(model, title, MEMORY_TOKENS))
-    return results
+    return [session.measure_loading(model, title, LOADING_ROUNDS),
+            session.measure_memory(model, title, MEMORY_TOKENS)]
 
 
 def ours():

@@ -69,7 +69,7 @@ def depth_rows():
                             warm_up=f"decode 1 depth {depth}",
                             warm_up_s=120 if depth == max(DEPTHS) else 0.5))
     rows.insert(2, Row("prefill 8192", "llama-135m", MIXED, "prefill 8192", 8192, 2.0, "int8",
-                       rounds=3, cost_s=28, warm_up="prefill 64", warm_up_s=0.3, one_peer=True))
+                       rounds=2, cost_s=28, warm_up="prefill 64", warm_up_s=0.3, one_peer=True))
     return rows
 
 

@@ -151,7 +151,7 @@ class Session:
     def measure_memory(self, model, title, n_tokens):
         """The most memory that each program held while its context was filled, in MiB."""
         values = {}
-        for contender in self.contenders:
+        for contender in self.contenders[:2]:  # ours and the first peer, for the time it takes
             command = contender.command(self.folder / f"{model}.gguf", self.threads)
             try:
                 n_bytes = peak_memory(contender.name, command, f"prefill {n_tokens}")
