@@ -320,6 +320,9 @@ TEST_P(EveryKernelTable, AttentionIsRightAndChunksNeverChangeIt) {
                                                    {KvFormat::kF16, 33U, 16U, 1U},
                                                    {KvFormat::kF16, 300U, 64U, 3U},
                                                    {KvFormat::kF16, 530U, 80U, 4U},
+                                                   {KvFormat::kF16, 300U, 128U, 2U},
+                                                   {KvFormat::kF16, 70U, 256U, 1U},
+                                                   {KvFormat::kQ8_0, 70U, 256U, 2U},
                                                    {KvFormat::kQ8_0, 33U, 16U, 1U},
                                                    {KvFormat::kQ8_0, 70U, 80U, 4U},
                                                    {KvFormat::kQ8_0, 300U, 64U, 3U}}) {
