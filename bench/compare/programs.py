@@ -5,6 +5,7 @@ import json
 import pathlib
 import selectors
 import subprocess
+import sys
 import time
 
 FALLS_ASLEEP_WITHIN_S = 3
@@ -36,9 +37,14 @@ class Program:
 
     def ask(self, item):
         """The seconds that an item took. Returns when the program's threads are asleep."""
+        seconds = self.answer(item)
+        self._wait_until_asleep()
+        return seconds
+
+    def answer(self, item):
+        """The seconds that an item took, as soon as the program says them."""
         self._write(item)
         answer = self._read()
-        self._wait_until_asleep()
         if "seconds" not in answer:
             raise Refusal(f"{self.name}: {answer.get('error', 'no answer')}")
         return answer["seconds"]
@@ -97,12 +103,22 @@ class Program:
         return json.loads(line)
 
 
-def seconds_to_first_token(name, command, item):
-    """From the start of the process to its first logits."""
+def make_memory_ready(n_bytes):
+    """Uses so much memory and gives it back. A virtual machine's host takes free memory away and
+    hands it out again slowly, which is no program's doing."""
+    touch = "import mmap, sys; n = int(sys.argv[1]); m = mmap.mmap(-1, n)\n" \
+            "for i in range(0, n, 4096): m[i] = 1"
+    subprocess.run([sys.executable, "-c", touch, str(n_bytes)], check=True)
+
+
+def seconds_to_first_token(name, command, item, n_bytes=0):
+    """From the start of the process to its first logits, with n_bytes of memory at hand."""
+    if n_bytes:
+        make_memory_ready(n_bytes)
     begin = time.monotonic()
     with Program(name, command) as program:
         program.wait_until_ready()
-        program.ask(item)
+        program.answer(item)
         return time.monotonic() - begin
 
 

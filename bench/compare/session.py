@@ -133,11 +133,13 @@ class Session:
         """From the start of each program to its first logits, in turns."""
         values = {}
         staying = list(self.contenders)
+        path = self.folder / f"{model}.gguf"
         for _ in range(rounds):
             for contender in staying:
-                command = contender.command(self.folder / f"{model}.gguf", self.threads)
+                command = contender.command(path, self.threads)
                 try:
-                    seconds = seconds_to_first_token(contender.name, command, "prefill 1")
+                    seconds = seconds_to_first_token(contender.name, command, "prefill 1",
+                                                     2 * path.stat().st_size)
                     values.setdefault(contender.name, []).append(seconds)
                 except Refusal as refusal:
                     self.note(f"{model}: {refusal}")
