@@ -14,7 +14,8 @@ namespace jarip {
 struct VecScalar {
   static constexpr const char* kName = "scalar";
   // What is computed together in registers: tiles by rows of activations; so many rows or fewer by
-  // one tile, in no more passes than these; rows of float formats; queries by lanes of 16 keys or dimensions.
+  // one tile, in no more passes than these; rows of float formats; queries by lanes of 16 keys or
+  // dimensions.
   static constexpr int kTiles = 1;
   static constexpr int kRows = 4;
   static constexpr int kFewRows = 4;
