@@ -5,7 +5,6 @@ import json
 import pathlib
 import selectors
 import subprocess
-import sys
 import time
 
 FALLS_ASLEEP_WITHIN_S = 3
@@ -103,18 +102,8 @@ class Program:
         return json.loads(line)
 
 
-def make_memory_ready(n_bytes):
-    """Uses so much memory and gives it back. A virtual machine's host takes free memory away and
-    hands it out again slowly, which is no program's doing."""
-    touch = "import mmap, sys; n = int(sys.argv[1]); m = mmap.mmap(-1, n)\n" \
-            "for i in range(0, n, 4096): m[i] = 1"
-    subprocess.run([sys.executable, "-c", touch, str(n_bytes)], check=True)
-
-
-def seconds_to_first_token(name, command, item, n_bytes=0):
-    """From the start of the process to its first logits, with n_bytes of memory at hand."""
-    if n_bytes:
-        make_memory_ready(n_bytes)
+def seconds_to_first_token(name, command, item):
+    """From the start of the process to its first logits."""
     begin = time.monotonic()
     with Program(name, command) as program:
         program.wait_until_ready()

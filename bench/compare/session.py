@@ -138,8 +138,7 @@ class Session:
             for contender in staying:
                 command = contender.command(path, self.threads)
                 try:
-                    seconds = seconds_to_first_token(contender.name, command, "prefill 1",
-                                                     2 * path.stat().st_size)
+                    seconds = seconds_to_first_token(contender.name, command, "prefill 1")
                     values.setdefault(contender.name, []).append(seconds)
                 except Refusal as refusal:
                     self.note(f"{model}: {refusal}")
