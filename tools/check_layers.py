@@ -13,11 +13,12 @@ BELOW = {
     "tensor": {"base"},
     "store": {"base"},
     "net": {"base"},
+    "grammar": {"base"},
     "model": {"tensor", "base"},
-    "engine": {"model", "tensor", "base"},
-    "app": {"engine", "model", "store", "net", "base"},
+    "engine": {"grammar", "model", "tensor", "base"},
+    "app": {"engine", "grammar", "model", "store", "net", "base"},
     "api": {"app", "net", "base"},
-    "cli": {"api", "app", "engine", "model", "store", "net", "tensor", "base"},
+    "cli": {"api", "app", "engine", "grammar", "model", "store", "net", "tensor", "base"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
