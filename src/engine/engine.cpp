@@ -202,8 +202,13 @@ void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceCh
   const std::span<const TokenId> drafts = chunk.tokens.last(chunk.n_logits - 1);
   for (std::size_t row = 0;; ++row) {
     const auto row_logits = rows.subspan(row * limits.n_vocab, limits.n_vocab);
+    if (sequence->is_complete()) {
+      finish(sequence, FinishReason::kEndToken);
+      return;
+    }
+    const Result<SampleRequest> request = sequence->sample_request(row_logits);
     Result<SampledToken> sampled =
-        sampler.sample(sequence->sample_request(row_logits), sequence->sampling());
+        request ? sampler.sample(*request, sequence->sampling()) : std::unexpected(request.error());
     if (!sampled) {
       finish(sequence, FinishReason::kFailed, std::move(sampled).error());
       return;
@@ -214,10 +219,14 @@ void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceCh
       if (!sequence->is_end_token(sampled->token)) ++counters.new_tokens;
       if (right) ++counters.accepted_draft_tokens;
     }
-    const std::optional<FinishReason> reason =
+    Result<std::optional<FinishReason>> reason =
         sequence->take(*std::move(sampled), Sequence::Clock::now());
-    if (reason) {
-      finish(sequence, *reason);
+    if (!reason) {
+      finish(sequence, FinishReason::kFailed, std::move(reason).error());
+      return;
+    }
+    if (*reason) {
+      finish(sequence, **reason);
       return;
     }
     if (!right || is_cancelled(sequence->id())) break;

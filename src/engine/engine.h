@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "grammar/grammar.h"
 #include "model/model.h"
 #include "model/tokenizer.h"
 
@@ -40,6 +41,9 @@ struct GenerateRequest {
   std::vector<TokenId> end_tokens = {};
   bool ignore_end_tokens = false;
   std::optional<std::uint32_t> n_logprobs = {};  // alternatives beside each token, 0 to 20
+  // What the answer must match; null: any text. End tokens come exactly where it may end, and where
+  // nothing else can follow it ends without one. For a vocabulary as large as the model's.
+  std::shared_ptr<const Grammar> grammar = {};
 };
 
 struct TokenLogprob {
@@ -55,7 +59,7 @@ struct TokenEvent {
 };
 
 enum class FinishReason : std::uint8_t {
-  kEndToken,   // the model ended its answer
+  kEndToken,   // the model ended its answer, or its grammar had nothing left
   kLength,     // max_new_tokens or the context's end
   kCancelled,  // cancel(), or the engine stopping
   kFailed,     // see EndEvent::error

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/fake_model.h"
 #include "engine/plain_answer.h"
+#include "grammar/grammar.h"
 
 namespace jarip {
 namespace {
@@ -33,6 +34,33 @@ class Random {
 // Every other model's text repeats itself, so that what is guessed ahead is often right.
 std::uint32_t period_of(std::uint64_t seed) { return seed / 2 % 2 == 0 ? 0 : 3 + seed % 9; }
 
+// Grammars over a vocabulary of letters, pieces of brackets and a few tokens without text.
+std::shared_ptr<const Grammar> grammar_of(std::uint32_t number) {
+  static const std::vector<std::shared_ptr<const Grammar>> kGrammars = [] {
+    const std::vector<std::string> pieces = {"(",  ")",  "[",   "]",  ",",   "((",
+                                             "))", "),", "[]",  "a(", ".",   "..",
+                                             "ab", "ba", "aaa", "\"", "\"}", "{\""};
+    std::vector<std::string> texts(kVocab);
+    std::vector<GrammarToken> tokens;
+    for (std::uint32_t id = 0; id + 3 < kVocab; ++id) {
+      texts[id] =
+          id < 26 ? std::string(1, static_cast<char>('a' + id)) : pieces[(id - 26) % pieces.size()];
+      tokens.push_back({id, texts[id]});
+    }
+    const auto trie = std::make_shared<const TokenTrie>(kVocab, tokens);
+    std::vector<std::shared_ptr<const Grammar>> grammars;
+    for (const char* text :
+         {R"g(root ::= "(" root ")" | "[" (root ("," root)*)? "]" | [a-z]{1,3})g",
+          R"g(root ::= [a-z]{4,200} ".")g", R"g(root ::= [a-e]+)g",
+          R"g(root ::= root "," t | t  t ::= [a-z]+ | "(" root ")")g", R"g(root ::= "ab" | "")g"}) {
+      grammars.push_back(
+          std::make_shared<const Grammar>(*compile_source({GrammarKind::kEbnf, text}), trie));
+    }
+    return grammars;
+  }();
+  return kGrammars[number % kGrammars.size()];
+}
+
 GenerateRequest random_request(Random& random) {
   GenerateRequest request;
   const std::uint32_t n_prompt =
@@ -52,6 +80,10 @@ GenerateRequest random_request(Random& random) {
   if (random.draw(0, 1) == 0) request.end_tokens = {random.draw(0, kVocab - 1)};
   if (random.draw(0, 3) == 0) request.ignore_end_tokens = true;
   if (random.draw(0, 1) == 0) request.n_logprobs = random.draw(0, 2);
+  if (random.draw(0, 2) == 0) {
+    request.grammar = grammar_of(random.draw(0, 100));
+    request.end_tokens = {kVocab - 1 - random.draw(0, 2)};
+  }
   return request;
 }
 

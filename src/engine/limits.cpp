@@ -118,6 +118,12 @@ Result<void> check_request(const GenerateRequest& request, const EngineLimits& l
   if (request.n_logprobs) {
     JARIP_CHECK(check_range("n_logprobs", *request.n_logprobs, 0U, kMaxLogprobs));
   }
+  if (request.grammar && request.grammar->trie().n_vocab() != limits.n_vocab) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("the grammar is for {} tokens and the model has {}",
+                            request.grammar->trie().n_vocab(), limits.n_vocab),
+                "grammar");
+  }
   return check_sampling(request.sampling, limits.n_vocab);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/sampler.h"
+#include "grammar/matcher.h"
 
 namespace jarip {
 
@@ -18,6 +19,16 @@ struct PlainAnswer {
   std::vector<float> logprobs;
   FinishReason reason = FinishReason::kLength;
 };
+
+// Every token that the matcher takes, tried one by one.
+inline std::vector<std::uint64_t> try_all_tokens(const Matcher& matcher, std::uint32_t n_vocab) {
+  std::vector<std::uint64_t> allowed((n_vocab + 63) / 64, 0);
+  for (TokenId token = 0; token < n_vocab; ++token) {
+    Matcher tried = matcher;
+    if (tried.take(token)) allowed[token / 64] |= std::uint64_t{1} << (token % 64);
+  }
+  return allowed;
+}
 
 inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
                                   std::uint32_t n_ctx) {
@@ -28,7 +39,18 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
   std::vector<TokenId> tokens = request.prompt;
   std::vector<float> logits(model.config().n_vocab);
   std::uint32_t n_computed = 0;
+  std::optional<Matcher> matcher;
+  std::vector<std::uint64_t> allowed;
+  if (request.grammar) {
+    matcher.emplace(request.grammar, request.ignore_end_tokens ? std::span<const TokenId>()
+                                                               : std::span(request.end_tokens));
+  }
   while (tokens.size() < n_ctx && answer.tokens.size() < request.max_new_tokens) {
+    if (matcher && matcher->must_end()) {
+      answer.reason = FinishReason::kEndToken;
+      return answer;
+    }
+    if (matcher) allowed = try_all_tokens(*matcher, model.config().n_vocab);
     if (!pages->grow(table, static_cast<std::uint32_t>(tokens.size()))) break;
     const SequenceChunk chunk = {.tokens = std::span(tokens).subspan(n_computed),
                                  .position = n_computed,
@@ -40,7 +62,8 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
         sampler.sample({.logits = logits,
                         .tokens = tokens,
                         .n_prompt = static_cast<std::uint32_t>(request.prompt.size()),
-                        .n_logprobs = request.n_logprobs},
+                        .n_logprobs = request.n_logprobs,
+                        .allowed = allowed},
                        request.sampling);
     if (!sampled) {
       answer.reason = FinishReason::kFailed;
@@ -51,10 +74,12 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
       answer.reason = FinishReason::kEndToken;
       break;
     }
+    if (matcher && !matcher->take(sampled->token)) break;
     tokens.push_back(sampled->token);
     answer.tokens.push_back(sampled->token);
     if (const auto& logprob = sampled->logprob) answer.logprobs.push_back(*logprob);
   }
+  if (matcher && matcher->must_end()) answer.reason = FinishReason::kEndToken;
   return answer;
 }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "base/exact_math.h"
@@ -144,8 +145,14 @@ Sampler::Sampler(std::uint32_t n_vocab)
       block_maxima_(block_sums_.size()) {}
 
 Result<SampledToken> Sampler::sample(const SampleRequest& request, const SamplingParams& params) {
-  const std::span<const float> logits = adjust(request, params);
-  const Summary summary = summarize(logits);
+  std::span<const float> logits = adjust(request, params);
+  Summary summary = summarize(logits);
+  if (summary.finite && !request.allowed.empty()) {
+    if (logits.data() != adjusted_.data()) adjusted_.assign(logits.begin(), logits.end());
+    shut_out(request.allowed);
+    logits = adjusted_;
+    summary.largest = summarize(logits).largest;
+  }
   if (!summary.finite) {
     return fail(
         ErrorCode::kInternal,
@@ -190,6 +197,20 @@ std::span<const float> Sampler::adjust(const SampleRequest& request, const Sampl
   if (has_penalty(params)) penalize(request, params);
   for (const auto& [token, bias] : params.logit_bias) adjusted_[token] += bias;
   return adjusted_;
+}
+
+// Infinitely unlikely: no weight, whatever the temperature.
+void Sampler::shut_out(std::span<const std::uint64_t> allowed) {
+  constexpr std::size_t kBits = 64;
+  for (std::size_t word = 0; word < allowed.size(); ++word) {
+    if (allowed[word] == ~std::uint64_t{0}) continue;
+    const std::size_t first = word * kBits;
+    const std::size_t n = std::min(kBits, n_vocab_ - first);
+    for (std::size_t i = 0; i < n; ++i) {
+      float& logit = adjusted_[first + i];
+      logit = (allowed[word] >> i & 1U) != 0 ? logit : -std::numeric_limits<float>::infinity();
+    }
+  }
 }
 
 void Sampler::penalize(const SampleRequest& request, const SamplingParams& params) {

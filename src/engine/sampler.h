@@ -7,14 +7,15 @@
 //   2. presence and frequency penalty, as OpenAI defines them: the logit of a token that occurs
 //      n > 0 times in the answer falls by presence + n * frequency;
 //   3. logit bias is added;
-//   4. temperature 0: the largest logit wins. Otherwise:
-//   5. each token gets a weight, exp((logit - largest) / temperature) in single precision, rounded
+//   4. tokens that the mask doesn't allow are out, whatever their logits;
+//   5. temperature 0: the largest logit wins. Otherwise:
+//   6. each token gets a weight, exp((logit - largest) / temperature) in single precision, rounded
 //      to whole units of 2^-40. Tokens are ranked by weight. All sums of weights are sums of
 //      integers, so no order of summation can change them;
-//   6. top-k keeps the first k tokens of the ranking;
-//   7. top-p keeps of these the shortest prefix that has at least top_p of their weight;
-//   8. min-p keeps of these the ones with at least min_p of the first one's weight;
-//   9. the draw: 64 random bits keyed by seed and position pick a token in proportion to its
+//   7. top-k keeps the first k tokens of the ranking;
+//   8. top-p keeps of these the shortest prefix that has at least top_p of their weight;
+//   9. min-p keeps of these the ones with at least min_p of the first one's weight;
+//  10. the draw: 64 random bits keyed by seed and position pick a token in proportion to its
 //      weight, the tokens kept lying in ascending order of id.
 // Equal logits or weights always rank the lower id first. Temperature comes before the filters, as
 // in the APIs of OpenAI and vLLM; llama.cpp's default chain applies it after them.
@@ -35,6 +36,8 @@ struct SampleRequest {
   std::span<const TokenId> tokens = {};  // prompt and answer so far, every id < n_vocab
   std::uint32_t n_prompt = 0;            // how many of them are the prompt
   std::optional<std::uint32_t> n_logprobs = {};
+  // A bit a token: those that may be drawn, at least one. Empty: all.
+  std::span<const std::uint64_t> allowed = {};
 };
 
 struct SampledToken {
@@ -62,6 +65,7 @@ class Sampler {
   };
 
   [[nodiscard]] static Summary summarize(std::span<const float> logits);
+  void shut_out(std::span<const std::uint64_t> allowed);
   [[nodiscard]] std::span<const float> adjust(const SampleRequest& request,
                                               const SamplingParams& params);
   void penalize(const SampleRequest& request, const SamplingParams& params);

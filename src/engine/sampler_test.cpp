@@ -400,5 +400,52 @@ TEST(Sampler, AVocabularyOfOneToken) {
   EXPECT_EQ(drawn({3.0F}, {}), (std::set<TokenId>{0}));
 }
 
+TEST(Sampler, WhatTheMaskShutsOutIsNeverDrawn) {
+  constexpr std::size_t kTokens = 200;
+  const std::vector<float> logits = random_logits(kTokens, 4, 3);
+  std::vector<std::uint64_t> allowed((kTokens + 63) / 64, 0);
+  std::set<TokenId> left;
+  for (TokenId id = 0; id < kTokens; id += 7) {
+    allowed[id / 64] |= std::uint64_t{1} << (id % 64);
+    left.insert(id);
+  }
+  const SamplingParams filters[] = {{.temperature = 0},
+                                    {.temperature = 2},
+                                    {.temperature = 2, .top_k = 40},
+                                    {.temperature = 2, .top_p = 0.9F},
+                                    {.temperature = 2, .min_p = 0.01F},
+                                    {.temperature = 1, .logit_bias = {{1, 100.0F}}}};
+  Sampler sampler(kTokens);
+  const std::vector<TokenId> tokens = {0};
+  for (SamplingParams params : filters) {
+    std::set<TokenId> seen;
+    for (params.seed = 0; params.seed < 2000; ++params.seed) {
+      const auto sampled = sampler.sample(
+          {.logits = logits, .tokens = tokens, .n_prompt = 1, .allowed = allowed}, params);
+      ASSERT_TRUE(sampled.has_value());
+      ASSERT_TRUE(left.contains(sampled->token));
+      seen.insert(sampled->token);
+    }
+    const TokenId best =
+        *std::ranges::max_element(left, {}, [&](TokenId id) { return logits[id]; });
+    EXPECT_TRUE(seen.contains(best));
+    if (params.temperature > 1 && params.top_k == 0) EXPECT_GT(seen.size(), 5U);
+  }
+}
+
+TEST(Sampler, AMaskOfAllTokensChangesNothing) {
+  const std::vector<float> logits = random_logits(130, 8, 4);
+  const std::vector<std::uint64_t> all(3, ~std::uint64_t{0});
+  Sampler sampler(130);
+  const std::vector<TokenId> tokens = {0};
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const SampleRequest plain = {.logits = logits, .tokens = tokens, .n_prompt = 1};
+    SampleRequest masked = plain;
+    masked.allowed = all;
+    const SamplingParams params = {.temperature = 1, .top_p = 0.9F, .seed = seed};
+    EXPECT_EQ(sampler.sample(plain, params)->token, sampler.sample(masked, params)->token);
+  }
+}
+
 }  // namespace
 }  // namespace jarip

@@ -24,6 +24,7 @@ Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::
       submitted_(Clock::now()) {
   std::sort(request_.end_tokens.begin(), request_.end_tokens.end());
   if (request_.ignore_end_tokens) request_.end_tokens.clear();
+  if (request_.grammar) matcher_.emplace(std::move(request_.grammar), request_.end_tokens);
 }
 
 void Sequence::start(Clock::time_point now) {
@@ -56,22 +57,30 @@ SequenceChunk Sequence::next_chunk(std::uint32_t n_tokens, std::uint32_t n_draft
   return chunk;
 }
 
-SampleRequest Sequence::sample_request(std::span<const float> logits) const {
-  return {.logits = logits,
-          .tokens = tokens_,
-          .n_prompt = n_prompt_,
-          .n_logprobs = request_.n_logprobs};
+Result<SampleRequest> Sequence::sample_request(std::span<const float> logits) {
+  SampleRequest request{.logits = logits,
+                        .tokens = tokens_,
+                        .n_prompt = n_prompt_,
+                        .n_logprobs = request_.n_logprobs};
+  if (matcher_) {
+    JARIP_TRY(request.allowed, matcher_->mask());
+  }
+  return request;
 }
 
 bool Sequence::is_end_token(TokenId token) const {
   return std::binary_search(request_.end_tokens.begin(), request_.end_tokens.end(), token);
 }
 
-std::optional<FinishReason> Sequence::take(SampledToken sampled, Clock::time_point now) {
+Result<std::optional<FinishReason>> Sequence::take(SampledToken sampled, Clock::time_point now) {
   if (!first_token_) first_token_ = now;
   if (is_end_token(sampled.token)) {
     end_token_ = sampled.token;
     return FinishReason::kEndToken;
+  }
+  if (matcher_ && !matcher_->take(sampled.token)) {
+    return fail(ErrorCode::kUnsupported,
+                "the grammar is too ambiguous here: its readings are too many to follow");
   }
   tokens_.push_back(sampled.token);
   if (max_drafts_ > 0) lookup_.append(tokens_);
@@ -80,6 +89,7 @@ std::optional<FinishReason> Sequence::take(SampledToken sampled, Clock::time_poi
                    .index = n_new() - 1,
                    .logprob = sampled.logprob,
                    .alternatives = std::move(sampled.alternatives)});
+  if (is_complete()) return FinishReason::kEndToken;
   return full ? std::optional(FinishReason::kLength) : std::nullopt;
 }
 

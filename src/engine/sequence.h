@@ -14,6 +14,7 @@
 #include "engine/kv_pages.h"
 #include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
+#include "grammar/matcher.h"
 
 namespace jarip {
 
@@ -52,13 +53,18 @@ class Sequence {
   // Forgets what was computed; the pages are gone.
   void rewind() { n_computed_ = 0; }
 
-  [[nodiscard]] SampleRequest sample_request(std::span<const float> logits) const;
+  // Nothing more can follow: the answer is at its end before a token is drawn.
+  [[nodiscard]] bool is_complete() const { return matcher_ && matcher_->must_end(); }
+  // Errors: kUnsupported, where the grammar allows no token.
+  [[nodiscard]] Result<SampleRequest> sample_request(std::span<const float> logits);
 
   [[nodiscard]] bool is_end_token(TokenId token) const;
 
   // Takes the sampled token into the answer and emits it, unless it is an end token. The reason
-  // when that ends the answer.
-  [[nodiscard]] std::optional<FinishReason> take(SampledToken sampled, Clock::time_point now);
+  // when that ends the answer. Errors: kUnsupported, where the grammar has too many readings to
+  // follow.
+  [[nodiscard]] Result<std::optional<FinishReason>> take(SampledToken sampled,
+                                                         Clock::time_point now);
 
   // Emits the last event.
   void end(FinishReason reason, std::optional<Error> error, Clock::time_point now);
@@ -75,6 +81,7 @@ class Sequence {
   PromptLookup lookup_;                                // begun only when max_drafts_ > 0
   std::array<TokenId, kMaxDraftTokens + 1> fed_ = {};  // the last token and guesses behind it
   std::optional<TokenId> end_token_;
+  std::optional<Matcher> matcher_;  // has taken the answer's tokens
   Clock::time_point submitted_;
   std::optional<Clock::time_point> started_;
   std::optional<Clock::time_point> first_token_;
