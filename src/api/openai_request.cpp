@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answer_form.h"
 #include "api/field_table.h"
 
 namespace jarip {
@@ -38,6 +39,7 @@ struct Draft {
   std::optional<std::uint32_t> max_completion_tokens;
   std::optional<float> repetition_penalty;
   std::optional<float> repeat_penalty;
+  std::vector<AnswerForm> forms;  // more than one is a mistake
 };
 
 float as_float(const json::value& value) { return static_cast<float>(read_number(value)); }
@@ -272,6 +274,20 @@ Result<void> read_stream_options(const json::value& value, std::string_view path
   return read_object<Draft>(value.get_object(), kStreamOptionFields, {}, path, draft);
 }
 
+// --- what the answer must match ---
+
+Result<void> take_form(Result<std::optional<AnswerForm>> form, Draft& draft) {
+  if (!form) return std::unexpected(std::move(form).error());
+  if (*form) draft.forms.push_back(**std::move(form));
+  return {};
+}
+
+template <GrammarKind kind>
+Result<void> read_grammar_text(const json::value& value, std::string_view path, Draft& draft) {
+  if (value.get_string().empty()) return {};  // as clients write that there is none
+  return take_form(text_form(kind, value, path), draft);
+}
+
 // --- the tables ---
 
 using Json = const json::value&;
@@ -338,6 +354,10 @@ constexpr Field<Draft> kSharedFields[] = {
                         return {};
                       }),
     used_field<Draft>("logit_bias", JsonType::kObject, {}, read_logit_bias),
+    used_field<Draft>("response_format", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return take_form(read_response_format(value, path), draft);
+                      }),
     used_field<Draft>("seed", JsonType::kInteger, {},
                       [](Json value, Path, Draft& draft) -> Result<void> {
                         draft.turn.seed = static_cast<std::uint64_t>(*read_integer(value));
@@ -353,11 +373,19 @@ constexpr Field<Draft> kSharedFields[] = {
     neutral_field<Draft>("n", "[1]"),
     // What other servers take beyond OpenAI's own.
     neutral_field<Draft>("best_of", "[1]"),
-    neutral_field<Draft>("grammar", R"([""])"),
-    neutral_field<Draft>("guided_choice"),
-    neutral_field<Draft>("guided_grammar"),
-    neutral_field<Draft>("guided_json"),
-    neutral_field<Draft>("guided_regex"),
+    used_field<Draft>("grammar", JsonType::kString, {}, read_grammar_text<GrammarKind::kEbnf>),
+    used_field<Draft>("guided_choice", JsonType::kList, {1, kMaxChoices},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return take_form(read_choice_form(value, path), draft);
+                      }),
+    used_field<Draft>("guided_grammar", JsonType::kString, {},
+                      read_grammar_text<GrammarKind::kEbnf>),
+    used_field<Draft>("guided_json", JsonType::kAny, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return take_form(read_schema_form(value, path), draft);
+                      }),
+    used_field<Draft>("guided_regex", JsonType::kString, {},
+                      read_grammar_text<GrammarKind::kRegex>),
     neutral_field<Draft>("include_stop_str_in_output", "[false]"),
     neutral_field<Draft>("length_penalty", "[1, 1.0]"),
     neutral_field<Draft>("logits_processors", "[[]]"),
@@ -365,7 +393,10 @@ constexpr Field<Draft> kSharedFields[] = {
     neutral_field<Draft>("mirostat", "[0]"),
     neutral_field<Draft>("skip_special_tokens", "[true]"),
     neutral_field<Draft>("stop_token_ids", "[[]]"),
-    neutral_field<Draft>("structured_outputs"),
+    used_field<Draft>("structured_outputs", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return take_form(read_structured_outputs(value, path), draft);
+                      }),
     neutral_field<Draft>("typical_p", "[1, 1.0]"),
     neutral_field<Draft>("use_beam_search", "[false]"),
 };
@@ -403,7 +434,6 @@ constexpr Field<Draft> kChatFields[] = {
     neutral_field<Draft>("moderation"),
     neutral_field<Draft>("prediction"),
     neutral_field<Draft>("reasoning_effort", R"(["none"])"),
-    neutral_field<Draft>("response_format", R"([{"type": "text"}])"),
     neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
     neutral_field<Draft>("store", "[false]"),
     neutral_field<Draft>("tool_choice", R"(["none"])"),
@@ -456,6 +486,13 @@ Result<void> settle(OpenAiEndpoint endpoint, Draft& draft) {
   if (draft.turn.echo && draft.turn.n_logprobs) {
     return fail(ErrorCode::kUnsupported, "echo is not supported together with logprobs", "echo");
   }
+  if (draft.forms.size() > 1) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} and {} both say what the answer must match; give one of them",
+                            draft.forms[0].field, draft.forms[1].field),
+                draft.forms[1].field);
+  }
+  if (!draft.forms.empty()) draft.turn.form = std::move(draft.forms[0]);
   if (draft.logprobs.value_or(false)) draft.turn.n_logprobs = draft.top_logprobs.value_or(0);
   draft.turn.max_new_tokens = draft.max_tokens ? draft.max_tokens : draft.max_completion_tokens;
   if (!is_chat && !draft.turn.max_new_tokens) draft.turn.max_new_tokens = kDefaultCompletionTokens;

@@ -18,7 +18,7 @@ struct OpenAiRequest {
   bool include_usage = false;  // of a stream; other answers always have it
 };
 
-inline constexpr std::uint32_t kMaxJsonDepth = 32;
+inline constexpr std::uint32_t kMaxJsonDepth = 128;
 
 // n_vocab bounds token ids. Errors: kInvalidArgument and kUnsupported, naming the field by its path
 // ("messages[1].content[0].type").

@@ -114,6 +114,54 @@ TEST(OpenAiRequest, AStringIsAListOfOneStop) {
   EXPECT_TRUE(parsed(kChat, chat(R"("stop":[])")).turn.stop.empty());
 }
 
+TEST(OpenAiRequest, WhatTheAnswerMustMatchComesInManyWords) {
+  struct Case {
+    const char* field;
+    GrammarKind kind;
+    const char* text;
+    const char* from;
+  };
+  const Case cases[] = {
+      {R"("response_format":{"type":"json_object"})", GrammarKind::kJsonSchema,
+       R"({"type": "object"})", "response_format"},
+      {R"("response_format":{"type":"json_object","schema":{"const":1}})", GrammarKind::kJsonSchema,
+       R"({"const":1})", "response_format.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,
+          "description":"d","schema":{"type":"null","title":"t"}}})",
+       GrammarKind::kJsonSchema, R"({"type":"null","title":"t"})",
+       "response_format.json_schema.schema"},
+      {R"("structured_outputs":{"json":{"type":"null"}})", GrammarKind::kJsonSchema,
+       R"({"type":"null"})", "structured_outputs.json"},
+      {R"("structured_outputs":{"json":"true"})", GrammarKind::kJsonSchema, "true",
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"json_object":true,"regex":null})", GrammarKind::kJsonSchema,
+       R"({"type": "object"})", "structured_outputs.json_object"},
+      {R"("structured_outputs":{"regex":"a+"})", GrammarKind::kRegex, "a+",
+       "structured_outputs.regex"},
+      {R"("structured_outputs":{"choice":["a.b","한"]})", GrammarKind::kRegex, "a\\x2eb|한",
+       "structured_outputs.choice"},
+      {R"("structured_outputs":{"grammar":"g"})", GrammarKind::kEbnf, "g",
+       "structured_outputs.grammar"},
+      {R"("guided_json":{"type":"null"})", GrammarKind::kJsonSchema, R"({"type":"null"})",
+       "guided_json"},
+      {R"("guided_regex":"b")", GrammarKind::kRegex, "b", "guided_regex"},
+      {R"("guided_choice":["c"])", GrammarKind::kRegex, "c", "guided_choice"},
+      {R"("guided_grammar":"d")", GrammarKind::kEbnf, "d", "guided_grammar"},
+      {R"("grammar":"e")", GrammarKind::kEbnf, "e", "grammar"},
+  };
+  for (const Case& one : cases) {
+    const auto form = parsed(kChat, chat(one.field)).turn.form;
+    ASSERT_TRUE(form) << one.field;
+    EXPECT_EQ(form->source, (GrammarSource{one.kind, one.text})) << one.field;
+    EXPECT_EQ(form->field, one.from);
+  }
+  EXPECT_TRUE(parsed(kCompletions, completion(R"("guided_regex":"b")")).turn.form);
+  for (const char* field : {R"("response_format":{"type":"text"})", R"("grammar":"")",
+                            R"("guided_json":null)", R"("structured_outputs":{})"}) {
+    EXPECT_FALSE(parsed(kChat, chat(field)).turn.form) << field;
+  }
+}
+
 // Values that change no answer, and null everywhere.
 TEST(OpenAiRequest, AcceptsWhatChangesNothing) {
   for (const char* field : {R"("n":1)",
@@ -288,15 +336,28 @@ TEST(OpenAiRequest, RefusesParametersItCannotHonourByName) {
       {kChat, chat(R"("tools":[{"type":"function"}])"), kUnsupported, "tools"},
       {kChat, chat(R"("tool_choice":"auto")"), kUnsupported, "tool_choice"},
       {kChat, chat(R"("tool_choice":{"type":"function"})"), kUnsupported, "tool_choice"},
-      {kChat, chat(R"("response_format":{"type":"json_object"})"), kUnsupported, "response_format"},
-      {kChat, chat(R"("response_format":{"type":"text","x":1})"), kUnsupported, "response_format"},
+      {kChat, chat(R"("response_format":{"type":"xml"})"), kUnsupported, "response_format.type"},
+      {kChat, chat(R"("response_format":{})"), kInvalid, "response_format.type"},
+      {kChat, chat(R"("response_format":{"type":"text","x":1})"), kInvalid, "response_format.x"},
+      {kChat, chat(R"("response_format":{"type":"text","schema":{}})"), kInvalid,
+       "response_format.type"},
+      {kChat, chat(R"("response_format":{"type":"json_schema"})"), kInvalid,
+       "response_format.json_schema.schema"},
+      {kChat, chat(R"("response_format":{"type":"json_schema","json_schema":{"schema":[]}})"),
+       kInvalid, "response_format.json_schema.schema"},
       {kChat, chat(R"("modalities":["text","audio"])"), kUnsupported, "modalities"},
       {kChat, chat(R"("audio":{})"), kUnsupported, "audio"},
       {kChat, chat(R"("store":true)"), kUnsupported, "store"},
       {kChat, chat(R"("service_tier":"flex")"), kUnsupported, "service_tier"},
       {kChat, chat(R"("reasoning_effort":"high")"), kUnsupported, "reasoning_effort"},
       {kChat, chat(R"("logits_processors":["x"])"), kUnsupported, "logits_processors"},
-      {kChat, chat(R"("guided_json":{})"), kUnsupported, "guided_json"},
+      {kChat, chat(R"("guided_json":3)"), kInvalid, "guided_json"},
+      {kChat, chat(R"("guided_choice":[])"), kInvalid, "guided_choice"},
+      {kChat, chat(R"("guided_choice":["a",1])"), kInvalid, "guided_choice[1]"},
+      {kChat, chat(R"("structured_outputs":{"xml":"x"})"), kInvalid, "structured_outputs.xml"},
+      {kChat, chat(R"("structured_outputs":{"regex":"a","choice":["a"]})"), kInvalid,
+       "structured_outputs"},
+      {kChat, chat(R"("guided_regex":"a","grammar":"root ::= \"a\"")"), kInvalid, "grammar"},
       {kChat, chat(R"("web_search_options":{})"), kUnsupported, "web_search_options"},
       {kCompletions, completion(R"("best_of":2)"), kUnsupported, "best_of"},
       {kCompletions, completion(R"("suffix":"x")"), kUnsupported, "suffix"},

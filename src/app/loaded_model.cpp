@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/answer.h"
 #include "model/gguf.h"
 
 namespace jarip {
@@ -84,6 +85,24 @@ Result<void> LoadedModel::read_template(const GgufFile& file) {
         fmt::format("the model's chat template can't be used: {}", compiled.error().message);
   }
   return {};
+}
+
+Result<std::shared_ptr<const Grammar>> LoadedModel::compile_grammar(const GrammarSource& source) {
+  std::call_once(made_grammars_, [this] {
+    std::vector<GrammarToken> tokens;
+    std::vector<std::uint32_t> control;
+    for (TokenId id = 0; id < tokenizer_->n_vocab(); ++id) {
+      const TokenText text = text_of(id, *tokenizer_);
+      if (text.is_control) {
+        control.push_back(id);
+      } else {
+        tokens.push_back({id, text.bytes});
+      }
+    }
+    grammars_ = std::make_unique<GrammarCache>(
+        std::make_shared<const TokenTrie>(model_->config().n_vocab, tokens, control));
+  });
+  return grammars_->get(source);
 }
 
 Result<const ChatTemplate*> LoadedModel::require_chat_template() const {

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/engine.h"
+#include "grammar/grammar_cache.h"
 #include "model/chat_template.h"
 #include "model/model.h"
 #include "model/tokenizer.h"
@@ -37,6 +39,9 @@ class LoadedModel {
   [[nodiscard]] const ChatTemplate* chat_template() const { return chat_template_.get(); }
   // The template, or why there is none to answer messages with: kUnsupported.
   [[nodiscard]] Result<const ChatTemplate*> require_chat_template() const;
+  // Compiled for the model's vocabulary, or as it was compiled before. Any thread. Errors: those of
+  // compile_source().
+  [[nodiscard]] Result<std::shared_ptr<const Grammar>> compile_grammar(const GrammarSource& source);
   [[nodiscard]] const Model& model() const { return *model_; }
   // What of the options decides about an answer's bytes, in words: two models with the same file
   // and the same words answer alike.
@@ -57,6 +62,8 @@ class LoadedModel {
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Engine> engine_;
+  std::once_flag made_grammars_;
+  std::unique_ptr<GrammarCache> grammars_;  // made with the first grammar: few answers need one
 };
 
 }  // namespace jarip

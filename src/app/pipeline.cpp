@@ -45,6 +45,17 @@ Result<std::vector<TokenId>> read_prompt(const Turn& turn, const LoadedModel& mo
                          model.tokenizer(), std::time(nullptr));
 }
 
+Result<std::shared_ptr<const Grammar>> compile_form(const std::optional<AnswerForm>& form,
+                                                    LoadedModel& model) {
+  if (!form) return nullptr;
+  Result<std::shared_ptr<const Grammar>> grammar = model.compile_grammar(form->source);
+  if (!grammar) {
+    return fail(grammar.error().code, fmt::format("{}: {}", form->field, grammar.error().message),
+                form->field);
+  }
+  return grammar;
+}
+
 // What the context leaves for an answer. A prompt without room still asks for one token, so that
 // the engine's refusal, with both numbers, is the only one there is.
 std::uint32_t room_after(std::size_t n_prompt, std::uint32_t n_ctx) {
@@ -66,6 +77,7 @@ Result<TurnId> Pipeline::start(Turn turn, TurnSink sink) {
   const Tokenizer& tokenizer = model.tokenizer();
   JARIP_CHECK(admit(turn, model));
   JARIP_TRY(std::vector<TokenId> prompt, read_prompt(turn, model));
+  JARIP_TRY(std::shared_ptr<const Grammar> grammar, compile_form(turn.form, model));
 
   GenerateRequest request;
   request.max_new_tokens = turn.max_new_tokens.value_or(room_after(prompt.size(), engine.n_ctx()));
@@ -74,6 +86,7 @@ Result<TurnId> Pipeline::start(Turn turn, TurnSink sink) {
   request.end_tokens.assign(tokenizer.end_tokens().begin(), tokenizer.end_tokens().end());
   request.ignore_end_tokens = turn.ignore_end_tokens;
   request.n_logprobs = turn.n_logprobs;
+  request.grammar = std::move(grammar);
   request.prompt = std::move(prompt);
 
   // Shared: events may come before submit() returns the id, and may outlast this call.

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "grammar/grammar.h"
 #include "model/tokenizer.h"
 
 namespace jarip {
@@ -20,6 +21,12 @@ enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
 struct Message {
   Role role = Role::kUser;
   std::string content;  // UTF-8
+};
+
+// What the answer must match, and the request's field that says so.
+struct AnswerForm {
+  GrammarSource source;
+  std::string field;
 };
 
 struct Turn {
@@ -33,6 +40,7 @@ struct Turn {
   std::optional<std::uint32_t> n_logprobs;      // 0 to 20 alternatives beside each token
   bool echo = false;  // of text and token input: the answer begins with the prompt's text
   bool ignore_end_tokens = false;
+  std::optional<AnswerForm> form = {};  // absent: any text
 };
 
 // One token's part in a delta, when logprobs were asked for.

@@ -48,11 +48,9 @@ def test_wrong_types(server, name, value):
 
 NOT_HONOURED = [
     ("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "required"),
-    ("response_format", {"type": "json_object"}),
-    ("response_format", {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
     ("modalities", ["audio"]), ("audio", {"voice": "x"}), ("prediction", {"type": "content"}),
     ("functions", [{"name": "f"}]), ("store", True), ("reasoning_effort", "high"),
-    ("guided_json", {}), ("grammar", "root ::= x"), ("min_tokens", 3), ("best_of", 2),
+    ("min_tokens", 3), ("best_of", 2),
 ]
 
 

@@ -1,0 +1,180 @@
+#include "api/answer_form.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <cctype>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "api/field_table.h"
+
+namespace jarip {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kAnyObject = R"({"type": "object"})";
+
+using Json = const json::value&;
+using Path = std::string_view;
+
+// --- response_format ---
+
+struct FormatDraft {
+  std::string type;
+  std::optional<AnswerForm> schema;
+};
+
+constexpr Field<FormatDraft> kJsonSchemaFields[] = {
+    no_effect_field<FormatDraft>("name", JsonType::kString),
+    no_effect_field<FormatDraft>("description", JsonType::kString),
+    no_effect_field<FormatDraft>("strict", JsonType::kBool),  // a schema is always held to
+    used_field<FormatDraft>("schema", JsonType::kAny, {},
+                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
+                              JARIP_TRY(draft.schema, read_schema_form(value, path));
+                              return {};
+                            }),
+};
+
+constexpr Field<FormatDraft> kFormatFields[] = {
+    used_field<FormatDraft>("type", JsonType::kString, {},
+                            [](Json value, Path, FormatDraft& draft) -> Result<void> {
+                              draft.type = std::string(value.get_string());
+                              return {};
+                            }),
+    used_field<FormatDraft>("json_schema", JsonType::kObject, {},
+                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
+                              return read_object<FormatDraft>(value.get_object(), kJsonSchemaFields,
+                                                              {}, path, draft);
+                            }),
+    // llama.cpp's way to write it.
+    used_field<FormatDraft>("schema", JsonType::kAny, {},
+                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
+                              JARIP_TRY(draft.schema, read_schema_form(value, path));
+                              return {};
+                            }),
+};
+
+// --- structured_outputs ---
+
+struct OutputsDraft {
+  std::optional<AnswerForm> form;
+  unsigned n = 0;
+
+  void set(AnswerForm value) {
+    form = std::move(value);
+    ++n;
+  }
+};
+
+constexpr Field<OutputsDraft> kOutputsFields[] = {
+    used_field<OutputsDraft>("json", JsonType::kAny, {},
+                             [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
+                               JARIP_TRY(AnswerForm form, read_schema_form(value, path));
+                               draft.set(std::move(form));
+                               return {};
+                             }),
+    used_field<OutputsDraft>("regex", JsonType::kString, {},
+                             [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
+                               draft.set(text_form(GrammarKind::kRegex, value, path));
+                               return {};
+                             }),
+    used_field<OutputsDraft>("choice", JsonType::kList, {1, kMaxChoices},
+                             [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
+                               JARIP_TRY(AnswerForm form, read_choice_form(value, path));
+                               draft.set(std::move(form));
+                               return {};
+                             }),
+    used_field<OutputsDraft>("grammar", JsonType::kString, {},
+                             [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
+                               draft.set(text_form(GrammarKind::kEbnf, value, path));
+                               return {};
+                             }),
+    used_field<OutputsDraft>("json_object", JsonType::kBool, {},
+                             [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
+                               if (!value.get_bool()) return {};
+                               draft.set({{GrammarKind::kJsonSchema, std::string(kAnyObject)},
+                                          std::string(path)});
+                               return {};
+                             }),
+};
+
+// The characters as a regular expression that matches them alone.
+std::string quote(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = byte >= 0x80 || std::isalnum(byte) != 0;
+    out += is_plain ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::optional<AnswerForm>> read_response_format(Json value, Path path) {
+  FormatDraft draft;
+  JARIP_CHECK(read_object<FormatDraft>(value.get_object(), kFormatFields, {}, path, draft));
+  const std::string type_path = join_path(path, "type");
+  if (draft.type.empty()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} is missing", type_path), type_path);
+  }
+  if (draft.type != "text" && draft.type != "json_object" && draft.type != "json_schema") {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} must be text, json_object or json_schema", type_path), type_path);
+  }
+  if (draft.type == "text") {
+    if (!draft.schema) return std::nullopt;
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is text, but there is a schema", type_path), type_path);
+  }
+  if (draft.schema) return std::move(draft.schema);
+  if (draft.type == "json_schema") {
+    const std::string missing = join_path(path, "json_schema.schema");
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} is missing", missing), missing);
+  }
+  return AnswerForm{{GrammarKind::kJsonSchema, std::string(kAnyObject)}, std::string(path)};
+}
+
+Result<std::optional<AnswerForm>> read_structured_outputs(Json value, Path path) {
+  OutputsDraft draft;
+  JARIP_CHECK(read_object<OutputsDraft>(value.get_object(), kOutputsFields, {}, path, draft));
+  if (draft.n <= 1) return std::move(draft.form);
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format("{} can hold only one of json, regex, choice, grammar and json_object", path),
+      std::string(path));
+}
+
+Result<AnswerForm> read_schema_form(Json value, Path path) {
+  if (const auto* text = value.if_string()) {
+    return AnswerForm{{GrammarKind::kJsonSchema, std::string(*text)}, std::string(path)};
+  }
+  if (!value.is_object() && !value.is_bool()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be a JSON schema", path),
+                std::string(path));
+  }
+  return AnswerForm{{GrammarKind::kJsonSchema, json::serialize(value)}, std::string(path)};
+}
+
+Result<AnswerForm> read_choice_form(Json value, Path path) {
+  std::string pattern;
+  for (std::size_t i = 0; i < value.get_array().size(); ++i) {
+    const std::string item_path = join_path(path, i);
+    const json::value& item = value.get_array()[i];
+    JARIP_CHECK(
+        check_value({item_path, JsonType::kString, FieldUse::kUsed, {1, 1024}}, item, item_path));
+    if (i > 0) pattern += '|';
+    pattern += quote(std::string_view(item.get_string()));
+  }
+  return AnswerForm{{GrammarKind::kRegex, std::move(pattern)}, std::string(path)};
+}
+
+AnswerForm text_form(GrammarKind kind, Json text, Path path) {
+  return {{kind, std::string(text.get_string())}, std::string(path)};
+}
+
+}  // namespace jarip
