@@ -65,13 +65,17 @@ void append_histogram(std::string& out, std::string_view name, const MetricLabel
   append_line(out, fmt::format("{}_count", name), labels_text(labels), fmt::format("{}", count));
 }
 
-}  // namespace
-
-void Counter::raise_to(std::uint64_t n) {
-  std::uint64_t current = value_.load(std::memory_order_relaxed);
-  while (current < n && !value_.compare_exchange_weak(current, n, std::memory_order_relaxed)) {
+template <class T>
+void raise(std::atomic<T>& value, T least) {
+  T current = value.load(std::memory_order_relaxed);
+  while (current < least &&
+         !value.compare_exchange_weak(current, least, std::memory_order_relaxed)) {
   }
 }
+
+}  // namespace
+
+void Counter::raise_to(std::uint64_t n) { raise(value_, n); }
 
 Histogram::Histogram(std::span<const double> bounds)
     : bounds_(bounds.begin(), bounds.end()), buckets_(bounds.size() + 1) {}
@@ -81,6 +85,13 @@ void Histogram::observe(double value, std::uint64_t count) {
   buckets_[static_cast<std::size_t>(bound - bounds_.begin())].fetch_add(count,
                                                                         std::memory_order_relaxed);
   sum_.fetch_add(value * static_cast<double>(count), std::memory_order_relaxed);
+}
+
+void Histogram::raise_to(std::span<const std::uint64_t> buckets, double sum) {
+  for (std::size_t i = 0; i < std::min(buckets.size(), buckets_.size()); ++i) {
+    raise(buckets_[i], buckets[i]);
+  }
+  raise(sum_, sum);
 }
 
 MetricsRegistry::Family& MetricsRegistry::family(std::string_view name, std::string_view help,

@@ -44,6 +44,9 @@ class Histogram {
 
   // Counts `count` observations of the same value.
   void observe(double value, std::uint64_t count = 1);
+  // For observations that someone else counts: buckets as bucket() gives them. Follows them, and no
+  // number ever goes down. Not together with observe().
+  void raise_to(std::span<const std::uint64_t> buckets, double sum);
 
   [[nodiscard]] std::span<const double> bounds() const { return bounds_; }
   // Observations in bucket i alone; i == bounds().size() is the bucket without bound.

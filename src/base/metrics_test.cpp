@@ -70,6 +70,18 @@ TEST(Metrics, CountEveryTickOfEveryThread) {
   EXPECT_EQ(histogram.sum(), 2000.0);
 }
 
+TEST(Metrics, AFollowedHistogramNeverGoesDown) {
+  const double bounds[] = {1.0, 2.0};
+  Histogram histogram(bounds);
+  const std::uint64_t later[] = {5, 1, 2};
+  const std::uint64_t earlier[] = {4, 1, 2};
+  histogram.raise_to(later, 12.5);
+  histogram.raise_to(earlier, 11.5);
+  EXPECT_EQ(histogram.bucket(0), 5U);
+  EXPECT_EQ(histogram.bucket(2), 2U);
+  EXPECT_EQ(histogram.sum(), 12.5);
+}
+
 TEST(Metrics, AFollowedCounterNeverGoesDown) {
   Counter counter;
   counter.raise_to(5);

@@ -2,6 +2,7 @@
 // Values only; no thread owns them.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <utility>
@@ -29,6 +30,8 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;  // one sentence for the person: what is wrong and what to do
   std::string where;    // the offending field, option, key, tensor or offset; may be empty
+  // kUnavailable: when it may be worth another try; 0: not known.
+  std::uint32_t retry_after_s = 0;
 };
 
 template <class T = void>
