@@ -1,42 +1,82 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "base/bounded_queue.h"
+#include "engine/fair_share.h"
 #include "engine/kv_pages.h"
 #include "engine/limits.h"
+#include "engine/prefix_cache.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 
 namespace jarip {
 
-struct Engine::State {
+namespace {
+
+// A request with so few tokens to compute before its answer is one whose asker waits for it.
+constexpr std::uint32_t kShortPrompt = 256;
+// How long after such a request ran beside another, steps are kept short for the next one.
+constexpr std::chrono::seconds kCompany{30};
+
+constexpr double kMaxRetrySeconds = 60;
+constexpr double kNewestPart = 0.1;  // of a mean, the latest value's
+
+std::uint64_t draw_hash_key() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
+}  // namespace
+
+struct Engine::State : PageSource {
+  using Clock = Sequence::Clock;
+
   struct Submission {
     SequenceId id = 0;
     GenerateRequest request;
     EventSink sink;
+    Clock::time_point at;
   };
 
   State(Model& model_in, const EngineLimits& limits_in, KvPages pages_in);
+
+  // Under the lock: when a queue that is full now may be half empty.
+  [[nodiscard]] std::uint32_t retry_seconds() const;
 
   // The engine's thread.
   void run();
   void collect();
   void accept(Submission submission);
-  void cancel_all();
   void step();
+  void list_entries();
+  [[nodiscard]] bool is_quick(Clock::time_point now);
   void carry_out(const StepPlan& plan);
   void compute();
   void sample();
   void sample(std::unique_ptr<Sequence>& sequence, const SequenceChunk& chunk,
               std::span<const float> rows);
+  void satisfy(Sequence& sequence);
+  void settle(Sequence& sequence);
   [[nodiscard]] bool is_cancelled(SequenceId id);
   void finish(std::unique_ptr<Sequence>& sequence, FinishReason reason,
               std::optional<Error> error = {});
+
+  // Takes what others have computed of a sequence's tokens.
+  void adopt(Sequence& sequence);
+  // Lets others have what is computed.
+  void keep(Sequence& sequence);
+  [[nodiscard]] Cached find_cached(std::uint32_t entry) override;
+  void count_further(std::span<const std::uint32_t> order,
+                     std::span<std::uint32_t> counts) override;
 
   Model& model;
   const EngineLimits limits;
@@ -49,14 +89,18 @@ struct Engine::State {
   std::unordered_map<SequenceId, bool> unfinished;  // true once cancelled
   std::vector<SequenceId> cancelled;                // each at most once: bounded by unfinished
   EngineStats counters;
+  double mean_seconds = 0;  // from a request's first step to its end
 
   // The engine's thread alone.
-  KvPages pages;
+  PrefixCache cache;
+  FairShare fair;
   Scheduler scheduler;
   Sampler sampler;
-  std::vector<std::unique_ptr<Sequence>> sequences;  // in order of arrival; running ones first
+  std::vector<std::unique_ptr<Sequence>> sequences;  // in order of arrival
+  std::optional<Clock::time_point> last_company;
   std::vector<SequenceId> to_cancel;
   std::vector<SchedulerEntry> entries;
+  std::vector<const PageTable*> tables;  // scratch of count_further()
   StepPlan plan;
   std::vector<SequenceChunk> chunks;
   std::vector<std::uint32_t> chunk_owners;  // index into sequences
@@ -69,10 +113,10 @@ Engine::State::State(Model& model_in, const EngineLimits& limits_in, KvPages pag
     : model(model_in),
       limits(limits_in),
       inbox(limits_in.max_unfinished),
-      pages(std::move(pages_in)),
-      scheduler({limits_in.max_sequences, limits_in.max_step_tokens}),
+      cache(std::move(pages_in), draw_hash_key()),
+      scheduler({limits_in.max_sequences, limits_in.max_step_tokens, limits_in.attention_depth}),
       sampler(limits_in.n_vocab) {
-  counters.n_pages = pages.n_pages();
+  counters.n_pages = cache.n_pages();
 }
 
 // Stopping closes the inbox; the loop then cancels all it has and ends once the inbox is empty.
@@ -88,7 +132,7 @@ void Engine::State::run() {
   }
 }
 
-// Takes in what other threads asked for since the last step.
+// Takes in what other threads asked for since the last step, and ends what took too long.
 void Engine::State::collect() {
   // Cancellations are read first: whatever they name is then in the inbox or already here.
   bool stop = false;
@@ -99,58 +143,130 @@ void Engine::State::collect() {
     stop = stopping;
   }
   while (std::optional<Submission> submission = inbox.try_pop()) accept(*std::move(submission));
+  const auto now = Clock::now();
   for (std::unique_ptr<Sequence>& sequence : sequences) {
     if (stop || std::ranges::find(to_cancel, sequence->id()) != to_cancel.end()) {
       finish(sequence, FinishReason::kCancelled);
+    } else if (std::optional<Error> error = sequence->overdue(now)) {
+      finish(sequence, FinishReason::kFailed, std::move(error));
     }
   }
   std::erase(sequences, nullptr);
 }
 
 void Engine::State::accept(Submission submission) {
-  sequences.push_back(std::make_unique<Sequence>(submission.id, std::move(submission.request),
-                                                 std::move(submission.sink), limits.n_ctx,
-                                                 limits.max_draft_tokens));
+  const CacheDomain domain = cache.open_domain(submission.request.cache_domain);
+  const std::uint32_t user = fair.join(submission.request.user, submission.request.user_weight);
+  auto& sequence = sequences.emplace_back(std::make_unique<Sequence>(
+      submission.id, std::move(submission.request), std::move(submission.sink), submission.at,
+      limits.n_ctx, limits.max_draft_tokens));
+  sequence->domain = domain;
+  sequence->user = user;
 }
 
 void Engine::State::step() {
-  entries.clear();
-  for (const std::unique_ptr<Sequence>& sequence : sequences) {
-    entries.push_back({.n_tokens = sequence->n_tokens(),
-                       .n_computed = sequence->n_computed(),
-                       .n_pages = static_cast<std::uint32_t>(sequence->pages.size()),
-                       .running = sequence->running,
-                       .draft_chances = sequence->draft_chances()});
-  }
-  scheduler.plan(entries, pages.n_free(), plan);
+  list_entries();
+  scheduler.plan({.entries = entries,
+                  .users = fair.users(),
+                  .n_free_pages = cache.n_available(),
+                  .n_pages = cache.n_pages(),
+                  .quick = is_quick(Clock::now())},
+                 *this, plan);
   carry_out(plan);
   compute();
   sample();
   std::erase(sequences, nullptr);
 }
 
+void Engine::State::list_entries() {
+  entries.clear();
+  for (const std::unique_ptr<Sequence>& sequence : sequences) {
+    std::uint64_t next_page = 0;
+    if (sequence->running && limits.prefix_cache) {
+      adopt(*sequence);
+      if (const auto page = sequence->next_whole_page()) {
+        next_page =
+            cache.hash_of(sequence->domain, sequence->page_tokens(*page), sequence->pages, *page);
+      }
+    }
+    entries.push_back({.n_tokens = sequence->n_tokens(),
+                       .n_computed = sequence->n_computed(),
+                       .n_pages = static_cast<std::uint32_t>(sequence->pages.size()),
+                       .running = sequence->running,
+                       .user = sequence->user,
+                       .priority = sequence->priority(),
+                       .next_page = next_page,
+                       .draft_chances = sequence->draft_chances()});
+  }
+}
+
+// Long steps compute long prompts with the least work, and whoever comes next waits for their end.
+bool Engine::State::is_quick(Clock::time_point now) {
+  const auto is_short = [](const std::unique_ptr<Sequence>& sequence) {
+    return sequence->n_prompt() - sequence->n_cached() <= kShortPrompt;
+  };
+  if (sequences.size() > 1 && std::ranges::any_of(sequences, is_short)) last_company = now;
+  return last_company && now - *last_company < kCompany;
+}
+
+void Engine::State::adopt(Sequence& sequence) {
+  if (!limits.prefix_cache) return;
+  while (const auto page = sequence.next_whole_page()) {
+    const auto tokens = sequence.page_tokens(*page);
+    if (!cache.adopt(sequence.domain, tokens, sequence.pages, *page)) return;
+    sequence.skip_page(*page);
+  }
+}
+
+void Engine::State::keep(Sequence& sequence) {
+  if (!limits.prefix_cache) return;
+  for (; (sequence.n_kept + 1) * kKvPageTokens <= sequence.n_computed(); ++sequence.n_kept) {
+    cache.keep(sequence.domain, sequence.page_tokens(sequence.n_kept), sequence.pages,
+               sequence.n_kept);
+  }
+}
+
+PageSource::Cached Engine::State::find_cached(std::uint32_t entry) {
+  const Sequence& sequence = *sequences[entry];
+  if (!limits.prefix_cache) return {};
+  // The last token is computed in any case: its logits are wanted.
+  const PrefixCache::Prefix prefix =
+      cache.find(sequence.domain, sequence.tokens().first(sequence.n_tokens() - 1));
+  return {prefix.n_pages, prefix.n_idle, prefix.next_hash};
+}
+
+void Engine::State::count_further(std::span<const std::uint32_t> order,
+                                  std::span<std::uint32_t> counts) {
+  tables.clear();
+  for (const std::uint32_t i : order) tables.push_back(&sequences[i]->pages);
+  cache.count_further(tables, counts);
+}
+
 void Engine::State::carry_out(const StepPlan& step_plan) {
-  const auto now = Sequence::Clock::now();
+  const auto now = Clock::now();
   for (const std::uint32_t i : step_plan.parked) {
-    pages.release(sequences[i]->pages);
+    cache.release(sequences[i]->pages);
     sequences[i]->rewind();
     sequences[i]->running = false;
+    if (!std::exchange(sequences[i]->wanting, true)) fair.want_again(sequences[i]->user);
   }
   for (const std::uint32_t i : step_plan.started) {
     sequences[i]->running = true;
     sequences[i]->start(now);
+    adopt(*sequences[i]);
   }
   {
     const auto started = static_cast<std::uint32_t>(step_plan.started.size());
     const auto parked = static_cast<std::uint32_t>(step_plan.parked.size());
     const std::lock_guard lock(mutex);
     counters.n_running = counters.n_running + started - parked;
+    counters.parked += parked;
   }
   chunks.clear();
   chunk_owners.clear();
   for (const auto& [i, n_tokens, n_drafts] : step_plan.chunks) {
     Sequence& sequence = *sequences[i];
-    if (!pages.grow(sequence.pages, sequence.n_computed() + n_tokens + n_drafts)) {
+    if (!cache.grow(sequence.pages, sequence.n_computed() + n_tokens + n_drafts)) {
       finish(sequences[i], FinishReason::kFailed,
              Error{ErrorCode::kInternal, "the engine planned more KV pages than there are", {}});
       continue;
@@ -161,38 +277,57 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
 }
 
 void Engine::State::compute() {
+  if (chunks.empty()) return;
   std::size_t n_rows = 0;
   std::size_t n_prompt_tokens = 0;
+  std::size_t n_cached = 0;
   std::size_t n_drafts = 0;
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     n_rows += chunks[c].n_logits;
     if (chunks[c].n_logits > 1) n_drafts += chunks[c].n_logits - 1;
     const Sequence& sequence = *sequences[chunk_owners[c]];
-    if (chunks[c].n_logits > 0 && sequence.n_new() == 0) n_prompt_tokens += sequence.n_prompt();
+    if (chunks[c].n_logits == 0 || sequence.n_new() > 0) continue;
+    n_prompt_tokens += sequence.n_prompt();
+    n_cached += sequence.n_cached();
   }
   if (logits.size() < n_rows * limits.n_vocab) logits.resize(n_rows * limits.n_vocab);
-  if (!chunks.empty()) {
-    model.step(chunks, pages.memory(), std::span(logits).first(n_rows * limits.n_vocab));
-  }
+  model.step(chunks, cache.memory(), std::span(logits).first(n_rows * limits.n_vocab));
   for (std::size_t c = 0; c < chunks.size(); ++c) {
-    sequences[chunk_owners[c]]->advance(static_cast<std::uint32_t>(chunks[c].tokens.size()));
+    Sequence& sequence = *sequences[chunk_owners[c]];
+    fair.charge(sequence.user,
+                sequence.advance(static_cast<std::uint32_t>(chunks[c].tokens.size())));
+    if (chunks[c].n_logits > 0) satisfy(sequence);
   }
+  const auto size = std::ranges::lower_bound(kStepSizes, chunks.size());
   const std::lock_guard lock(mutex);
   ++counters.n_steps;
+  ++counters.steps_by_size[static_cast<std::size_t>(size - kStepSizes.begin())];
+  counters.sequence_steps += chunks.size();
   counters.prompt_tokens += n_prompt_tokens;
   counters.draft_tokens += n_drafts;
-  counters.n_pages_used = pages.n_used();
+  if (limits.prefix_cache) counters.prefix_queries += n_prompt_tokens;
+  counters.prefix_hits += n_cached;
+}
+
+void Engine::State::satisfy(Sequence& sequence) {
+  if (std::exchange(sequence.wanting, false)) fair.satisfy(sequence.user);
 }
 
 void Engine::State::sample() {
   std::span<const float> rows(logits);
   for (std::size_t c = 0; c < chunks.size(); ++c) {
+    std::unique_ptr<Sequence>& sequence = sequences[chunk_owners[c]];
     const std::size_t n_floats = std::size_t{chunks[c].n_logits} * limits.n_vocab;
-    if (n_floats > 0) sample(sequences[chunk_owners[c]], chunks[c], rows.first(n_floats));
+    if (n_floats > 0) {
+      sample(sequence, chunks[c], rows.first(n_floats));
+    } else {
+      keep(*sequence);
+    }
     rows = rows.subspan(n_floats);
   }
   const std::lock_guard lock(mutex);
-  counters.n_pages_used = pages.n_used();
+  counters.n_pages_used = cache.n_held();
+  counters.n_pages_cached = cache.n_kept();
 }
 
 // Each row gives the token that would have come without drafts (laws of model.h and sampler.h); the
@@ -203,6 +338,7 @@ void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceCh
   for (std::size_t row = 0;; ++row) {
     const auto row_logits = rows.subspan(row * limits.n_vocab, limits.n_vocab);
     if (sequence->is_complete()) {
+      settle(*sequence);
       finish(sequence, FinishReason::kEndToken);
       return;
     }
@@ -219,21 +355,27 @@ void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceCh
       if (!sequence->is_end_token(sampled->token)) ++counters.new_tokens;
       if (right) ++counters.accepted_draft_tokens;
     }
-    Result<std::optional<FinishReason>> reason =
-        sequence->take(*std::move(sampled), Sequence::Clock::now());
+    fair.charge(sequence->user, FairShare::kOutputTokens);
+    Result<std::optional<FinishReason>> reason = sequence->take(*std::move(sampled), Clock::now());
     if (!reason) {
       finish(sequence, FinishReason::kFailed, std::move(reason).error());
       return;
     }
     if (*reason) {
+      settle(*sequence);
       finish(sequence, **reason);
       return;
     }
     if (!right || is_cancelled(sequence->id())) break;
   }
-  // What the next step finds is what it would find without drafts: no page more.
-  sequence->drop_drafts();
-  pages.shrink(sequence->pages, sequence->n_computed());
+  settle(*sequence);
+}
+
+// What the next step finds, and others, is what they would find without drafts: no page more.
+void Engine::State::settle(Sequence& sequence) {
+  sequence.drop_drafts();
+  keep(sequence);
+  cache.shrink(sequence.pages, sequence.n_computed());
 }
 
 bool Engine::State::is_cancelled(SequenceId id) {
@@ -246,11 +388,16 @@ bool Engine::State::is_cancelled(SequenceId id) {
 // stats() or submit the next request at once.
 void Engine::State::finish(std::unique_ptr<Sequence>& sequence, FinishReason reason,
                            std::optional<Error> error) {
-  pages.release(sequence->pages);
+  const auto now = Clock::now();
+  cache.release(sequence->pages);
+  cache.close_domain(sequence->domain);
+  satisfy(*sequence);
+  fair.leave(sequence->user);
   {
     const std::lock_guard lock(mutex);
     unfinished.erase(sequence->id());
-    counters.n_pages_used = pages.n_used();
+    counters.n_pages_used = cache.n_held();
+    counters.n_pages_cached = cache.n_kept();
     if (sequence->running) --counters.n_running;
     switch (reason) {
       case FinishReason::kEndToken:
@@ -266,9 +413,19 @@ void Engine::State::finish(std::unique_ptr<Sequence>& sequence, FinishReason rea
         ++counters.finished_failed;
         break;
     }
+    if (reason == FinishReason::kEndToken || reason == FinishReason::kLength) {
+      const double seconds = sequence->seconds_computed(now);
+      mean_seconds += (mean_seconds == 0 ? 1 : kNewestPart) * (seconds - mean_seconds);
+    }
   }
-  sequence->end(reason, std::move(error), Sequence::Clock::now());
+  sequence->end(reason, std::move(error), now);
   sequence.reset();
+}
+
+std::uint32_t Engine::State::retry_seconds() const {
+  const auto n_waiting = static_cast<double>(unfinished.size() - counters.n_running);
+  const double seconds = mean_seconds * n_waiting / 2 / std::max(counters.n_running, 1U);
+  return static_cast<std::uint32_t>(std::clamp(std::ceil(seconds), 1.0, kMaxRetrySeconds));
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {
@@ -297,12 +454,15 @@ Result<SequenceId> Engine::submit(GenerateRequest request, EventSink sink) {
   const std::lock_guard lock(state_->mutex);
   if (state_->stopping) return fail(ErrorCode::kUnavailable, "the engine is stopping");
   if (state_->unfinished.size() >= state_->limits.max_unfinished) {
-    return fail(ErrorCode::kUnavailable, "too many requests are waiting; try again later");
+    return std::unexpected(Error{.code = ErrorCode::kUnavailable,
+                                 .message = "too many requests are waiting; try again later",
+                                 .where = {},
+                                 .retry_after_s = state_->retry_seconds()});
   }
   // Under the lock, so that ids enter the inbox in order and no cancellation overtakes its request.
   const SequenceId id = ++state_->last_id;
   state_->unfinished.emplace(id, false);
-  if (!state_->inbox.try_push({id, std::move(request), std::move(sink)})) {
+  if (!state_->inbox.try_push({id, std::move(request), std::move(sink), State::Clock::now()})) {
     state_->unfinished.erase(id);
     return fail(ErrorCode::kInternal, "the engine's inbox is smaller than its queue");
   }

@@ -3,11 +3,14 @@
 // owns sequences and KV pages.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -44,6 +47,13 @@ struct GenerateRequest {
   // What the answer must match; null: any text. End tokens come exactly where it may end, and where
   // nothing else can follow it ends without one. For a vocabulary as large as the model's.
   std::shared_ptr<const Grammar> grammar = {};
+  // None of the following changes an answer. Names are at most kMaxNameBytes long.
+  std::string user = {};          // whose share of the machine this takes
+  float user_weight = 1.0F;       // of all shares: 2 is twice as much as 1
+  std::int32_t priority = 0;      // among the user's own requests: the lowest goes first
+  std::string cache_domain = {};  // prefixes are shared only between requests of the same domain
+  std::optional<std::uint32_t> max_queue_ms = {};  // fails with kTimeout when not begun by then
+  std::optional<std::uint32_t> timeout_ms = {};    // and when not ended by then
 };
 
 struct TokenLogprob {
@@ -70,11 +80,11 @@ struct EndEvent {
   std::optional<TokenId> end_token = {};
   std::optional<Error> error = {};
   std::uint32_t n_prompt_tokens = 0;
-  std::uint32_t n_cached_tokens = 0;
-  std::uint32_t n_new_tokens = 0;  // TokenEvents emitted: the end token isn't among them
-  double queue_ms = 0;             // submit to first computed
-  double prefill_ms = 0;           // first computed to first token
-  double decode_ms = 0;            // first token to end
+  std::uint32_t n_cached_tokens = 0;  // of the prompt, computed by other requests
+  std::uint32_t n_new_tokens = 0;     // TokenEvents emitted: the end token isn't among them
+  double queue_ms = 0;                // submit to first computed
+  double prefill_ms = 0;              // first computed to first token
+  double decode_ms = 0;               // first token to end
 };
 
 using Event = std::variant<TokenEvent, EndEvent>;
@@ -84,6 +94,7 @@ using Event = std::variant<TokenEvent, EndEvent>;
 using EventSink = std::move_only_function<void(Event)>;
 
 inline constexpr std::uint32_t kMaxDraftTokens = 15;
+inline constexpr std::size_t kMaxNameBytes = 512;
 
 struct EngineOptions {
   std::uint32_t n_ctx = 0;           // prompt and answer together; 0: the model's, at most 8192
@@ -95,15 +106,28 @@ struct EngineOptions {
   // Tokens guessed from what prompt and answer already say, and checked in one step, where that is
   // likely to be quicker; at most kMaxDraftTokens, 0 is off. Changes no answer.
   std::uint32_t max_draft_tokens = kMaxDraftTokens;
+  // Prefixes are kept and shared (prefix_cache.h). Changes no answer.
+  bool prefix_cache = true;
 };
+
+// Upper bounds of what EngineStats counts steps by; the last kind has none.
+inline constexpr std::array<std::uint32_t, 9> kStepSizes = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 
 // One consistent reading; counters only grow.
 struct EngineStats {
   std::uint32_t n_running = 0;
   std::uint32_t n_waiting = 0;  // not started, or parked until pages are free
   std::uint32_t n_pages = 0;
-  std::uint32_t n_pages_used = 0;
+  std::uint32_t n_pages_used = 0;    // by sequences
+  std::uint32_t n_pages_cached = 0;  // kept for sequences to come, used or not
   std::uint64_t n_steps = 0;
+  std::array<std::uint64_t, kStepSizes.size() + 1> steps_by_size = {};  // by sequences computed
+  std::uint64_t sequence_steps = 0;  // sequences computed in all steps
+  std::uint64_t parked = 0;          // how often a sequence lost its pages to another
+  // Of prompts computed to their end, while prefixes are cached: all their tokens, and those that
+  // other requests had computed.
+  std::uint64_t prefix_queries = 0;
+  std::uint64_t prefix_hits = 0;
   std::uint64_t prompt_tokens = 0;  // of prompts computed to their end
   std::uint64_t new_tokens = 0;
   std::uint64_t draft_tokens = 0;           // guessed and fed
@@ -125,7 +149,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Errors: kInvalidArgument (naming the field), kContextOverflow (with n_prompt_tokens and n_ctx
-  // in the message), kUnavailable (queue full, stopping). On error the sink is never called.
+  // in the message), kUnavailable (stopping; queue full, with an estimate of when to try again). On
+  // error the sink is never called.
   [[nodiscard]] Result<SequenceId> submit(GenerateRequest request, EventSink sink);
 
   // At most one more token is emitted, none when called by a sink. Unknown and finished ids are

@@ -108,7 +108,8 @@ class EngineModel : public testing::Test {
                                            .kv_bytes = kv_bytes,
                                            .max_sequences = max_sequences,
                                            .max_step_tokens = max_step_tokens,
-                                           .max_draft_tokens = max_draft_tokens});
+                                           .max_draft_tokens = max_draft_tokens,
+                                           .prefix_cache = prefix_cache_});
     ASSERT_TRUE(engine.has_value()) << engine.error().message;
     for (std::uint32_t i = 0; i < kRequests; ++i) {
       ASSERT_TRUE((*engine)->submit(requests_[i], logs[i].sink()).has_value());
@@ -125,6 +126,7 @@ class EngineModel : public testing::Test {
   GgufFile file_;
   std::vector<GenerateRequest> requests_;
   EngineStats stats_;
+  bool prefix_cache_ = true;
 };
 
 TEST_F(EngineModel, AnswersAreTheSameBytesInEveryBatchChunkSizeAndThreadCount) {
@@ -148,6 +150,29 @@ TEST_F(EngineModel, AnswersAreTheSameBytesWithAndWithoutDrafts) {
     EXPECT_GT(stats_.draft_tokens, stats_.accepted_draft_tokens) << "none was ever wrong";
     EXPECT_LT(stats_.n_steps, n_steps_without);
   }
+}
+
+// All begin alike, some with a page more, and some are the same throughout.
+TEST_F(EngineModel, AnswersAreTheSameBytesWithAndWithoutCachedPrefixes) {
+  auto tokenizer = Tokenizer::from_gguf(file_);
+  ASSERT_TRUE(tokenizer.has_value());
+  const std::vector<TokenId> prefix = tokenizer->encode(kTexts[std::size(kTexts) - 1]);
+  ASSERT_GT(prefix.size(), kKvPageTokens);
+  for (std::uint32_t number = 0; number < kRequests; ++number) {
+    std::vector<TokenId>& prompt = requests_[number].prompt;
+    if (number % 2 == 0) prompt.insert(prompt.begin(), prefix.begin(), prefix.end());
+    prompt.insert(prompt.begin(), prefix.begin(), prefix.begin() + kKvPageTokens + 7);
+    prompt.resize(std::min<std::size_t>(prompt.size(), kContext - 20));
+  }
+  const std::vector<PlainAnswer> expected = answer_alone(1);
+  expect_in_engine(expected, 2, 64, kRequests);
+  EXPECT_GE(stats_.prefix_hits, (kRequests - 1) * kKvPageTokens);
+  expect_in_engine(expected, 1, 23, 2, 5);
+  EXPECT_GE(stats_.prefix_hits, (kRequests - 1) * kKvPageTokens);
+  expect_in_engine(expected, 2, 128, 1);
+  prefix_cache_ = false;
+  expect_in_engine(expected, 2, 64, kRequests);
+  EXPECT_EQ(stats_.prefix_hits, 0U);
 }
 
 TEST_F(EngineModel, AnswersAreTheSameBytesWhenPagesAreScarce) {

@@ -64,10 +64,17 @@ std::shared_ptr<const Grammar> grammar_of(std::uint32_t number) {
 GenerateRequest random_request(Random& random) {
   GenerateRequest request;
   const std::uint32_t n_prompt =
-      random.draw(0, 3) == 0 ? random.draw(1, kContext - 1) : random.draw(1, 20);
+      random.draw(0, 2) == 0 ? random.draw(1, kContext - 1) : random.draw(1, 20);
+  // Many begin like others.
+  const std::uint32_t text = random.draw(0, 2);
+  const std::uint32_t n_shared = random.draw(0, 2) == 0 ? 0 : random.draw(n_prompt / 2, n_prompt);
   for (std::uint32_t i = 0; i < n_prompt; ++i) {
-    request.prompt.push_back(random.draw(0, kVocab - 1));
+    request.prompt.push_back(i < n_shared ? (text + i * i) % kVocab : random.draw(0, kVocab - 1));
   }
+  request.user = random.draw(0, 2) == 0 ? "x" : "";
+  request.user_weight = random.draw(0, 1) == 0 ? 1.0F : 3.0F;
+  request.priority = static_cast<std::int32_t>(random.draw(0, 2));
+  request.cache_domain = random.draw(0, 3) == 0 ? "y" : "";
   request.max_new_tokens = random.draw(1, kContext);
   request.sampling.seed = random.draw(0, 1'000'000);
   request.sampling.temperature = static_cast<float>(random.draw(0, 3)) * 0.5F;
@@ -99,6 +106,7 @@ void compare(Submitted& submitted, FakeModel& reference) {
   const PlainAnswer plain = answer_plainly(reference, submitted.request, kContext);
   ASSERT_EQ(submitted.log.n_misplaced(), 0);
   ASSERT_EQ(end.n_new_tokens, submitted.log.tokens().size());
+  ASSERT_LT(end.n_cached_tokens, submitted.request.prompt.size());
   if (end.reason == FinishReason::kCancelled) {
     ASSERT_LE(submitted.log.tokens().size(), plain.tokens.size());
     ASSERT_TRUE(std::equal(submitted.log.tokens().begin(), submitted.log.tokens().end(),
@@ -115,10 +123,16 @@ void compare(Submitted& submitted, FakeModel& reference) {
 void expect_sums(const EngineStats& stats, std::deque<Submitted>& all) {
   std::map<FinishReason, std::uint64_t> reasons;
   std::uint64_t n_new = 0;
+  std::uint64_t n_hits = 0;
   for (Submitted& submitted : all) {
-    ++reasons[submitted.log.wait().reason];
-    n_new += submitted.log.wait().n_new_tokens;
+    const EndEvent& end = submitted.log.wait();
+    ++reasons[end.reason];
+    n_new += end.n_new_tokens;
+    if (end.n_new_tokens > 0 || end.reason == FinishReason::kEndToken) {
+      n_hits += end.n_cached_tokens;
+    }
   }
+  EXPECT_EQ(stats.prefix_hits, n_hits);
   EXPECT_EQ(stats.finished_end, reasons[FinishReason::kEndToken]);
   EXPECT_EQ(stats.finished_length, reasons[FinishReason::kLength]);
   EXPECT_EQ(stats.finished_cancelled, reasons[FinishReason::kCancelled]);
@@ -129,21 +143,37 @@ void expect_sums(const EngineStats& stats, std::deque<Submitted>& all) {
   EXPECT_EQ(stats.n_waiting, 0U);
 }
 
+// What must be computed when nothing is computed twice: all but what others had computed, and the
+// last token of an answer, which nothing follows.
+std::uint64_t tokens_to_feed(std::deque<Submitted>& all) {
+  std::uint64_t n = 0;
+  for (Submitted& submitted : all) {
+    const EndEvent& end = submitted.log.wait();
+    n += end.n_prompt_tokens - end.n_cached_tokens + end.n_new_tokens;
+    if (end.n_new_tokens > 0 && !end.end_token) --n;
+  }
+  return n;
+}
+
 TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
   FakeModel reference(kVocab, kContext);
-  std::uint64_t n_computed_again = 0;
+  std::uint64_t n_parked = 0;
+  std::uint64_t n_hits = 0;
+  int n_exact = 0;
   std::uint64_t n_drafts = 0;
   std::uint64_t n_accepted = 0;
   for (std::uint64_t seed = 0; seed < 24; ++seed) {
     Random random(seed);
     FakeModel model(kVocab, kContext);
     model.period = reference.period = period_of(seed);
-    const std::uint32_t n_pages = pages_for(kContext) + random.draw(0, 6);
-    auto engine = Engine::create(model, {.kv_bytes = n_pages * model.kv_page_bytes(),
-                                         .max_sequences = random.draw(1, 12),
-                                         .max_queued = 1000,
-                                         .max_step_tokens = random.draw(1, 70),
-                                         .max_draft_tokens = random.draw(0, kMaxDraftTokens)});
+    const std::uint32_t n_pages = pages_for(kContext) + random.draw(0, seed % 4 == 2 ? 90 : 6);
+    auto engine = Engine::create(
+        model, {.kv_bytes = n_pages * model.kv_page_bytes(),
+                .max_sequences = random.draw(1, 12),
+                .max_queued = 1000,
+                .max_step_tokens = random.draw(1, 70),
+                .max_draft_tokens = random.draw(0, 1) * random.draw(0, kMaxDraftTokens),
+                .prefix_cache = random.draw(0, 3) > 0});
     ASSERT_TRUE(engine.has_value());
     // Every other time nothing is cancelled and the engine waits in the first answer's sink until
     // all is submitted: however fast the machine, pages then are too few for what runs together.
@@ -171,13 +201,21 @@ TEST(EngineSimulation, HundredsOfRandomRequestsAndCancelsGiveThePlainAnswers) {
     }
     expect_sums((*engine)->stats(), all);
     EXPECT_EQ(model.n_faults, 0U) << "seed " << seed;
-    if (crowded) n_computed_again += model.n_beginnings - all.size();
-    n_drafts += (*engine)->stats().draft_tokens;
-    n_accepted += (*engine)->stats().accepted_draft_tokens;
+    const EngineStats stats = (*engine)->stats();
+    if (crowded && stats.draft_tokens == 0 && stats.parked == 0) {
+      EXPECT_EQ(model.n_fed, tokens_to_feed(all)) << "seed " << seed;
+      ++n_exact;
+    }
+    n_parked += stats.parked;
+    n_hits += stats.prefix_hits;
+    n_drafts += stats.draft_tokens;
+    n_accepted += stats.accepted_draft_tokens;
   }
+  EXPECT_GT(n_hits, 1000U);
+  EXPECT_GT(n_exact, 1);
   EXPECT_GT(n_accepted, 1000U);
   EXPECT_GT(n_drafts, n_accepted + 1000U);
-  EXPECT_GT(n_computed_again, 0U) << "pages are never scarce any more";
+  EXPECT_GT(n_parked, 10U) << "pages are never scarce any more";
 }
 
 TEST(EngineSimulation, CancelStormsFromManyThreadsLeaveNothingBehind) {

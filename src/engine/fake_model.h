@@ -1,6 +1,6 @@
 // For tests: a tiny model whose logits depend on every token of a sequence's history, which it
-// keeps in the KV pages and nowhere else. It checks each page it reads, so that a page given to two
-// sequences, lost or in the wrong place is found. step() runs on the engine's thread.
+// keeps in the KV pages and nowhere else. It checks each page it reads, so that a page that two
+// sequences write, lost or in the wrong place is found. step() runs on the engine's thread.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include "model/model.h"
 
@@ -29,13 +29,10 @@ class FakeModel : public Model {
   void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
             std::span<float> logits) override {
     if (on_step) on_step(chunks);
-    std::set<PageId> pages;
+    check_pages(chunks, kv);
     std::size_t row = 0;
     for (const SequenceChunk& chunk : chunks) {
-      check(!chunk.tokens.empty());
-      check(chunk.pages.size() * kKvPageTokens >= chunk.position + chunk.tokens.size());
-      for (const PageId page : chunk.pages) check(page < kv.n_pages && pages.insert(page).second);
-      if (chunk.position == 0) ++n_beginnings;
+      n_fed += chunk.tokens.size();
       std::uint64_t history = read_history(chunk, kv);
       check(chunk.n_logits <= chunk.tokens.size());
       for (std::uint32_t i = 0; i < chunk.tokens.size(); ++i) {
@@ -57,8 +54,8 @@ class FakeModel : public Model {
   std::function<void(std::span<const SequenceChunk>)> on_step;  // set before the first step
   std::optional<TokenId> poison;  // after this token, logits are not finite
   std::uint32_t period = 0;  // a text repeats itself: the token this far back is likelier; 0: no
-  std::atomic<std::uint64_t> n_faults{0};      // broken promises of the caller
-  std::atomic<std::uint64_t> n_beginnings{0};  // chunks that began a sequence, or began it again
+  std::atomic<std::uint64_t> n_faults{0};  // broken promises of the caller
+  std::atomic<std::uint64_t> n_fed{0};     // tokens
 
  private:
   static constexpr float kLikelier = 7.0F;  // at temperature 1 it mostly wins, not always
@@ -71,6 +68,24 @@ class FakeModel : public Model {
 
   void check(bool held) {
     if (!held) ++n_faults;
+  }
+
+  // What one sequence writes, no other has.
+  void check_pages(std::span<const SequenceChunk> chunks, const KvMemory& kv) {
+    n_holders_.assign(kv.n_pages, 0);
+    for (const SequenceChunk& chunk : chunks) {
+      check(!chunk.tokens.empty());
+      check(chunk.pages.size() * kKvPageTokens >= chunk.position + chunk.tokens.size());
+      for (const PageId page : chunk.pages) {
+        check(page < kv.n_pages);
+        if (page < kv.n_pages) ++n_holders_[page];
+      }
+    }
+    for (const SequenceChunk& chunk : chunks) {
+      for (std::size_t i = chunk.position / kKvPageTokens; i < chunk.pages.size(); ++i) {
+        check(n_holders_[chunk.pages[i]] == 1);
+      }
+    }
   }
 
   static std::uint64_t mix(std::uint64_t history, std::uint64_t value) {
@@ -101,6 +116,7 @@ class FakeModel : public Model {
   }
 
   ModelConfig config_;
+  std::vector<std::uint32_t> n_holders_;  // of each page, in this step
 };
 
 }  // namespace jarip

@@ -56,11 +56,4 @@ bool KvPages::grow(PageTable& table, std::uint32_t n_tokens) {
   return true;
 }
 
-void KvPages::shrink(PageTable& table, std::uint32_t n_tokens) {
-  // Last page first, so that the next sequence gets them in the same order.
-  for (; table.size() > pages_for(n_tokens); table.pop_back()) free_.push_back(table.back());
-}
-
-void KvPages::release(PageTable& table) { shrink(table, 0); }
-
 }  // namespace jarip

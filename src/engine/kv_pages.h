@@ -1,4 +1,5 @@
-// The memory of KV pages and who has which page. Owned by the engine; its thread alone calls it.
+// The memory of KV pages and which of them are free. Owned by the engine's prefix cache; the
+// engine's thread alone calls it.
 #pragma once
 
 #include <cstddef>
@@ -38,11 +39,8 @@ class KvPages {
   // Adds pages until the table covers n_tokens. False, and nothing changed, when too few are free.
   [[nodiscard]] bool grow(PageTable& table, std::uint32_t n_tokens);
 
-  // Gives the pages back that n_tokens tokens don't need.
-  void shrink(PageTable& table, std::uint32_t n_tokens);
-
-  // Gives all pages of the table back and empties it.
-  void release(PageTable& table);
+  // The page is free again; no table has it any more.
+  void give_back(PageId page) { free_.push_back(page); }
 
  private:
   KvPages() = default;

@@ -31,11 +31,11 @@ TEST(KvPages, GivesEachPageOnceAndTakesThemBack) {
   std::set<PageId> all(a.begin(), a.end());
   all.insert(b.begin(), b.end());
   EXPECT_EQ(all, (std::set<PageId>{0, 1, 2, 3, 4}));
-  pages->release(a);
-  EXPECT_TRUE(a.empty());
+  for (const PageId page : a) pages->give_back(page);
   EXPECT_EQ(pages->n_free(), 3U);
-  pages->release(b);
-  EXPECT_EQ(pages->n_used(), 0U);
+  a.clear();
+  ASSERT_TRUE(pages->grow(a, 3 * kKvPageTokens));
+  EXPECT_EQ(pages->n_used(), 5U);
 }
 
 TEST(KvPages, GrowsOnlyByWhatIsMissing) {
@@ -48,20 +48,6 @@ TEST(KvPages, GrowsOnlyByWhatIsMissing) {
   ASSERT_TRUE(pages->grow(table, kKvPageTokens + 1));
   EXPECT_EQ(table.size(), 2U);
   EXPECT_EQ(table[0], first);
-}
-
-TEST(KvPages, ShrinksToWhatIsNeeded) {
-  auto pages = KvPages::create(4096, 4);
-  PageTable table;
-  ASSERT_TRUE(pages->grow(table, 3 * kKvPageTokens));
-  const PageTable before = table;
-  pages->shrink(table, 2 * kKvPageTokens + 1);
-  EXPECT_EQ(table, before);
-  pages->shrink(table, kKvPageTokens);
-  EXPECT_EQ(table, PageTable{before[0]});
-  EXPECT_EQ(pages->n_used(), 1U);
-  ASSERT_TRUE(pages->grow(table, 3 * kKvPageTokens));
-  EXPECT_EQ(table, before);
 }
 
 TEST(KvPages, GivesNothingWhenThereIsNotEnough) {

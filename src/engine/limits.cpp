@@ -17,6 +17,8 @@ constexpr std::uint32_t kMaxQueued = 65536;
 constexpr std::uint32_t kMaxStepTokens = 65536;
 constexpr std::uint64_t kMaxPages = 1U << 22U;
 constexpr std::uint32_t kMaxLogprobs = 20;
+// How much longer a product of attention takes than one with weights of few bits.
+constexpr double kAttentionSlowness = 1.7;
 
 // Refuses NaN too.
 template <class T>
@@ -51,6 +53,23 @@ Result<std::uint32_t> work_out_pages(std::uint64_t kv_bytes, std::uint32_t n_ctx
                 "kv_bytes");
   }
   return static_cast<std::uint32_t>(n_pages);
+}
+
+// How many tokens before a token make its attention take as long as its products with weights.
+std::uint32_t work_out_attention_depth(const ModelConfig& config) {
+  const double query_dim = static_cast<double>(config.n_heads) * config.head_dim;
+  const double kv_dim = static_cast<double>(config.n_kv_heads) * config.head_dim;
+  const double products = config.d_model * (2 * query_dim + 2 * kv_dim + 3.0 * config.d_ff);
+  if (query_dim == 0) return 0;
+  return static_cast<std::uint32_t>(
+      std::clamp(products / (2 * query_dim * kAttentionSlowness), 1.0, 1e9));
+}
+
+Result<void> check_name(std::string_view field, std::string_view name) {
+  if (name.size() <= kMaxNameBytes) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{} has {} bytes; the most is {}", field, name.size(), kMaxNameBytes),
+              std::string(field));
 }
 
 Result<void> check_sampling(const SamplingParams& sampling, std::uint32_t n_vocab) {
@@ -91,7 +110,9 @@ Result<EngineLimits> work_out_limits(const EngineOptions& options, const ModelCo
                       .max_sequences = max_sequences,
                       .max_unfinished = max_sequences + options.max_queued,
                       .max_step_tokens = options.max_step_tokens,
-                      .max_draft_tokens = options.max_draft_tokens};
+                      .max_draft_tokens = options.max_draft_tokens,
+                      .attention_depth = work_out_attention_depth(config),
+                      .prefix_cache = options.prefix_cache};
 }
 
 Result<void> check_request(const GenerateRequest& request, const EngineLimits& limits) {
@@ -124,6 +145,9 @@ Result<void> check_request(const GenerateRequest& request, const EngineLimits& l
                             request.grammar->trie().n_vocab(), limits.n_vocab),
                 "grammar");
   }
+  JARIP_CHECK(check_name("user", request.user));
+  JARIP_CHECK(check_name("cache_domain", request.cache_domain));
+  JARIP_CHECK(check_range("user_weight", request.user_weight, 0.001F, 1000.0F));
   return check_sampling(request.sampling, limits.n_vocab);
 }
 

@@ -19,6 +19,8 @@ struct EngineLimits {
   std::uint32_t max_unfinished = 0;  // computed and waiting together
   std::uint32_t max_step_tokens = 0;
   std::uint32_t max_draft_tokens = 0;
+  std::uint32_t attention_depth = 0;  // of SchedulerLimits
+  bool prefix_cache = true;
 };
 
 // Errors: kInvalidArgument, naming the option; kUnsupported (a vocabulary too large to sample).

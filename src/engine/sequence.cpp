@@ -1,5 +1,7 @@
 #include "engine/sequence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,8 +14,8 @@ double milliseconds(Sequence::Clock::duration duration) {
 
 }  // namespace
 
-Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx,
-                   std::uint32_t max_drafts)
+Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink,
+                   Clock::time_point submitted, std::uint32_t n_ctx, std::uint32_t max_drafts)
     : id_(id),
       request_(std::move(request)),
       sink_(std::move(sink)),
@@ -21,7 +23,7 @@ Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::
       n_prompt_(static_cast<std::uint32_t>(tokens_.size())),
       n_most_(n_prompt_ + std::min(request_.max_new_tokens, n_ctx - n_prompt_)),
       max_drafts_(std::min(max_drafts, n_most_ - n_prompt_ - 1)),
-      submitted_(Clock::now()) {
+      submitted_(submitted) {
   std::sort(request_.end_tokens.begin(), request_.end_tokens.end());
   if (request_.ignore_end_tokens) request_.end_tokens.clear();
   if (request_.grammar) matcher_.emplace(std::move(request_.grammar), request_.end_tokens);
@@ -34,6 +36,40 @@ void Sequence::start(Clock::time_point now) {
   tokens_.reserve(n_most_);
   pages.reserve(pages_for(n_most_));
   if (max_drafts_ > 0) lookup_.begin(tokens_, n_most_);
+}
+
+void Sequence::skip_page(std::uint32_t page) {
+  n_kept = page + 1;
+  n_computed_ = n_kept * kKvPageTokens;
+  const std::uint32_t end = std::min(n_computed_, n_prompt_);
+  const std::uint32_t begin = std::max(n_reached_, page * kKvPageTokens);
+  if (begin < end) n_cached_ += end - begin;
+  n_reached_ = std::max(n_reached_, end);
+}
+
+std::uint32_t Sequence::advance(std::uint32_t n_fed) {
+  n_computed_ += n_fed;
+  const std::uint32_t reached = std::max(n_reached_, std::min(n_computed_, n_prompt_));
+  return reached - std::exchange(n_reached_, reached);
+}
+
+std::optional<Error> Sequence::overdue(Clock::time_point now) const {
+  const auto waited = now - submitted_;
+  if (request_.timeout_ms && waited >= std::chrono::milliseconds(*request_.timeout_ms)) {
+    return Error{
+        ErrorCode::kTimeout,
+        fmt::format("the answer was not done within its timeout of {} ms", *request_.timeout_ms),
+        "timeout"};
+  }
+  if (!started_ && request_.max_queue_ms &&
+      waited >= std::chrono::milliseconds(*request_.max_queue_ms)) {
+    return Error{ErrorCode::kTimeout,
+                 fmt::format("the request waited longer than its max_queue_ms of {}; try again "
+                             "later, or allow more",
+                             *request_.max_queue_ms),
+                 "max_queue_ms"};
+  }
+  return std::nullopt;
 }
 
 std::span<const float> Sequence::draft_chances() {
@@ -100,7 +136,7 @@ void Sequence::end(FinishReason reason, std::optional<Error> error, Clock::time_
                  .end_token = end_token_,
                  .error = std::move(error),
                  .n_prompt_tokens = n_prompt_,
-                 .n_cached_tokens = 0,
+                 .n_cached_tokens = n_cached_,
                  .n_new_tokens = n_new(),
                  .queue_ms = milliseconds(started - submitted_),
                  .prefill_ms = milliseconds(first_token - started),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
+#include "engine/prefix_cache.h"
 #include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
 #include "grammar/matcher.h"
@@ -23,8 +25,8 @@ class Sequence {
   using Clock = std::chrono::steady_clock;
 
   // request is valid, its prompt shorter than n_ctx; max_drafts <= kMaxDraftTokens.
-  Sequence(SequenceId id, GenerateRequest request, EventSink sink, std::uint32_t n_ctx,
-           std::uint32_t max_drafts);
+  Sequence(SequenceId id, GenerateRequest request, EventSink sink, Clock::time_point submitted,
+           std::uint32_t n_ctx, std::uint32_t max_drafts);
 
   [[nodiscard]] SequenceId id() const { return id_; }
   [[nodiscard]] const SamplingParams& sampling() const { return request_.sampling; }
@@ -34,9 +36,31 @@ class Sequence {
   [[nodiscard]] std::uint32_t n_computed() const { return n_computed_; }
   [[nodiscard]] std::uint32_t n_prompt() const { return n_prompt_; }
   [[nodiscard]] std::uint32_t n_new() const { return n_tokens() - n_prompt_; }
+  [[nodiscard]] std::uint32_t n_cached() const { return n_cached_; }
+  [[nodiscard]] std::int32_t priority() const { return request_.priority; }
+  [[nodiscard]] std::span<const TokenId> tokens() const { return tokens_; }
+  [[nodiscard]] std::span<const TokenId, kKvPageTokens> page_tokens(std::uint32_t page) const {
+    return std::span(tokens_).subspan(std::size_t{page} * kKvPageTokens).first<kKvPageTokens>();
+  }
 
   PageTable pages;
+  std::uint32_t n_kept = 0;  // the first pages: those that the prefix cache keeps
+  CacheDomain domain = 0;
+  std::uint32_t user = 0;  // of FairShare, as is wanting: it has a prompt to compute
+  bool wanting = true;
   bool running = false;
+
+  // The page that holds the next token to compute, when one like it could take its place: all its
+  // tokens are known and there is one behind them, whose logits are still to come.
+  [[nodiscard]] std::optional<std::uint32_t> next_whole_page() const {
+    const std::uint32_t page = n_computed_ / kKvPageTokens;
+    return (page + 1) * kKvPageTokens < n_tokens() ? std::optional(page) : std::nullopt;
+  }
+  // Others have computed all that this page holds.
+  void skip_page(std::uint32_t page);
+
+  // Why this request may wait or be computed no longer, if so.
+  [[nodiscard]] std::optional<Error> overdue(Clock::time_point now) const;
 
   // Marks the start of computation, at the first call.
   void start(Clock::time_point now);
@@ -46,12 +70,12 @@ class Sequence {
   // The next n_tokens tokens to compute and behind them n_drafts guessed ones, with logits wanted
   // after the last known token and each guess; pages cover them. Valid until the next call.
   [[nodiscard]] SequenceChunk next_chunk(std::uint32_t n_tokens, std::uint32_t n_drafts);
-  // Counts what was fed as computed.
-  void advance(std::uint32_t n_fed) { n_computed_ += n_fed; }
+  // Counts what was fed as computed. How many tokens of the prompt nobody had computed before.
+  std::uint32_t advance(std::uint32_t n_fed);
   // Forgets what was computed of guesses that were wrong.
   void drop_drafts() { n_computed_ = std::min(n_computed_, n_tokens() - 1); }
   // Forgets what was computed; the pages are gone.
-  void rewind() { n_computed_ = 0; }
+  void rewind() { n_computed_ = n_kept = 0; }
 
   // Nothing more can follow: the answer is at its end before a token is drawn.
   [[nodiscard]] bool is_complete() const { return matcher_ && matcher_->must_end(); }
@@ -66,6 +90,10 @@ class Sequence {
   [[nodiscard]] Result<std::optional<FinishReason>> take(SampledToken sampled,
                                                          Clock::time_point now);
 
+  [[nodiscard]] double seconds_computed(Clock::time_point now) const {
+    return std::chrono::duration<double>(now - started_.value_or(now)).count();
+  }
+
   // Emits the last event.
   void end(FinishReason reason, std::optional<Error> error, Clock::time_point now);
 
@@ -77,6 +105,8 @@ class Sequence {
   std::uint32_t n_prompt_;
   std::uint32_t n_most_;  // tokens_ never grows beyond
   std::uint32_t n_computed_ = 0;
+  std::uint32_t n_reached_ = 0;  // of the prompt, the most that n_computed_ ever was
+  std::uint32_t n_cached_ = 0;   // of the prompt, what others computed
   std::uint32_t max_drafts_;
   PromptLookup lookup_;                                // begun only when max_drafts_ > 0
   std::array<TokenId, kMaxDraftTokens + 1> fed_ = {};  // the last token and guesses behind it
