@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace jarip {
 namespace {
@@ -25,12 +26,21 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
       waiting_(registry.gauge("jarip_num_requests_waiting", "Requests waiting to be computed.")),
       kv_usage_(registry.gauge("jarip_kv_cache_usage_perc",
                                "Part of the KV pages in use; 1 means all of them.")),
-      prompt_tokens_(registry.counter("jarip_prompt_tokens_total", "Prompt tokens computed.")),
+      cached_pages_(registry.gauge("jarip_kv_cache_cached_pages",
+                                   "KV pages kept for prompts that begin alike, used or not.")),
+      prompt_tokens_(registry.counter("jarip_prompt_tokens_total",
+                                      "Prompt tokens computed or found in the prefix cache.")),
       generation_tokens_(registry.counter("jarip_generation_tokens_total", "Tokens generated.")),
       draft_tokens_(registry.counter("jarip_spec_decode_num_draft_tokens_total",
                                      "Tokens guessed ahead and checked.")),
       accepted_tokens_(registry.counter("jarip_spec_decode_num_accepted_tokens_total",
                                         "Tokens guessed ahead that were right.")),
+      prefix_queries_(registry.counter("jarip_prefix_cache_queries_total",
+                                       "Prompt tokens looked for in the prefix cache.")),
+      prefix_hits_(registry.counter("jarip_prefix_cache_hits_total",
+                                    "Prompt tokens found in the prefix cache.")),
+      preemptions_(registry.counter("jarip_num_preemptions_total",
+                                    "Times that a request was parked for another.")),
       steps_(registry.counter("jarip_engine_steps_total", "Steps of the engine.")),
       stopped_(finished(registry, "stop")),
       cut_(finished(registry, "length")),
@@ -47,7 +57,10 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
                                 kSeconds)),
       queue_(registry.histogram("jarip_request_queue_time_seconds",
                                 "From a request's arrival at the engine to its first step.",
-                                kSeconds)) {
+                                kSeconds)),
+      step_size_(registry.histogram("jarip_engine_step_sequences",
+                                    "Requests computed together in a step.",
+                                    std::vector<double>(kStepSizes.begin(), kStepSizes.end()))) {
   for (int hundreds = 1; hundreds <= 5; ++hundreds) {
     responses_[hundreds - 1] =
         &registry.counter("jarip_http_responses_total", "HTTP responses, by class of status.",
@@ -89,7 +102,12 @@ void ApiMetrics::follow(const EngineStats& stats) {
   running_.set(stats.n_running);
   waiting_.set(stats.n_waiting);
   kv_usage_.set(stats.n_pages == 0 ? 0.0 : static_cast<double>(stats.n_pages_used) / stats.n_pages);
+  cached_pages_.set(stats.n_pages_cached);
   prompt_tokens_.raise_to(stats.prompt_tokens);
+  prefix_queries_.raise_to(stats.prefix_queries);
+  prefix_hits_.raise_to(stats.prefix_hits);
+  preemptions_.raise_to(stats.parked);
+  step_size_.raise_to(stats.steps_by_size, static_cast<double>(stats.sequence_steps));
   generation_tokens_.raise_to(stats.new_tokens);
   draft_tokens_.raise_to(stats.draft_tokens);
   accepted_tokens_.raise_to(stats.accepted_draft_tokens);

@@ -21,10 +21,14 @@ class ApiMetrics {
   Gauge& running_;
   Gauge& waiting_;
   Gauge& kv_usage_;
+  Gauge& cached_pages_;
   Counter& prompt_tokens_;
   Counter& generation_tokens_;
   Counter& draft_tokens_;
   Counter& accepted_tokens_;
+  Counter& prefix_queries_;
+  Counter& prefix_hits_;
+  Counter& preemptions_;
   Counter& steps_;
   Counter& stopped_;
   Counter& cut_;
@@ -34,6 +38,7 @@ class ApiMetrics {
   Histogram& between_tokens_;
   Histogram& whole_;
   Histogram& queue_;
+  Histogram& step_size_;
   Counter* responses_[5];  // by hundreds: 1xx to 5xx
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kBadRequest = "invalid_request_error";
 constexpr std::string_view kServerError = "server_error";
-constexpr std::string_view kRetryAfterSeconds = "1";
+constexpr std::uint32_t kRetryAfterSeconds = 1;  // where nobody knows better
 
 // Rows for one field come before the general row of their code.
 constexpr ErrorRow kRows[] = {
@@ -25,6 +25,8 @@ constexpr ErrorRow kRows[] = {
     {ErrorCode::kIo, "", 500, kServerError, "io_error"},
     {ErrorCode::kUnavailable, kQueue, 429, "rate_limit_error", "queue_full"},
     {ErrorCode::kUnavailable, "", 503, kServerError, "unavailable"},
+    {ErrorCode::kTimeout, "max_queue_ms", 503, kServerError, "queue_timeout"},
+    {ErrorCode::kTimeout, "timeout", 504, kServerError, "deadline_exceeded"},
     {ErrorCode::kTimeout, "", 408, kBadRequest, "timeout"},
     {ErrorCode::kCancelled, "", 503, kServerError, "cancelled"},
     {ErrorCode::kInternal, "", 500, kServerError, "internal_error"},
@@ -58,10 +60,11 @@ std::string body_of(std::string_view message, std::string_view type, std::string
   return out;
 }
 
-Response response_of(int status, std::string body) {
+Response response_of(int status, std::string body,
+                     std::uint32_t retry_after_s = kRetryAfterSeconds) {
   Response response{status, {{"content-type", "application/json"}}, std::move(body)};
   if (status == 429 || status == 503) {
-    response.headers.push_back({"retry-after", std::string(kRetryAfterSeconds)});
+    response.headers.push_back({"retry-after", std::to_string(retry_after_s)});
   }
   return response;
 }
@@ -82,7 +85,8 @@ std::string error_json(const Error& error) {
 }
 
 Response render_error(const Error& error) {
-  return response_of(error_row(error).status, error_json(error));
+  return response_of(error_row(error).status, error_json(error),
+                     error.retry_after_s == 0 ? kRetryAfterSeconds : error.retry_after_s);
 }
 
 Response render_http_refusal(const Refusal& refusal) {

@@ -37,6 +37,8 @@ TEST(ErrorReply, EveryCodeHasAStatusATypeAndAName) {
       {ErrorCode::kIo, "", 500, "server_error", "io_error"},
       {ErrorCode::kUnavailable, "", 503, "server_error", "unavailable"},
       {ErrorCode::kTimeout, "", 408, "invalid_request_error", "timeout"},
+      {ErrorCode::kTimeout, "max_queue_ms", 503, "server_error", "queue_timeout"},
+      {ErrorCode::kTimeout, "timeout", 504, "server_error", "deadline_exceeded"},
       {ErrorCode::kCancelled, "", 503, "server_error", "cancelled"},
       {ErrorCode::kInternal, "", 500, "server_error", "internal_error"},
   };
@@ -57,6 +59,13 @@ TEST(ErrorReply, AFullQueueAsksToComeBackAndNamesNoField) {
   EXPECT_EQ(response.status, 429);
   EXPECT_TRUE(has_retry_after(response));
   EXPECT_TRUE(json::parse(response.body).at("error").at("param").is_null());
+}
+
+TEST(ErrorReply, SaysWhenToComeBackIfThatIsKnown) {
+  const Response response =
+      render_error({ErrorCode::kUnavailable, "full", std::string(kQueue), 17});
+  EXPECT_EQ(response.headers.back().name, "retry-after");
+  EXPECT_EQ(response.headers.back().value, "17");
 }
 
 TEST(ErrorReply, AnyBytesInAMessageStayJson) {

@@ -24,6 +24,7 @@ constexpr std::size_t kMaxStops = 16;
 constexpr std::size_t kMaxStopBytes = 1024;
 constexpr std::uint32_t kMaxLogprobs = 20;
 constexpr double kMaxBias = 100;
+constexpr double kMaxTimeoutSeconds = 1e6;
 constexpr std::uint32_t kDefaultCompletionTokens = 16;  // as OpenAI's own /v1/completions
 
 // A request while its fields come in, in whatever order.
@@ -369,7 +370,30 @@ constexpr Field<Draft> kSharedFields[] = {
                         draft.turn.ignore_end_tokens = value.get_bool();
                         return {};
                       }),
-    no_effect_field<Draft>("user", JsonType::kString),
+    // None of these changes an answer: whose share of the machine it takes, when it gets it, and
+    // for how long it is wanted.
+    used_field<Draft>("user", JsonType::kString, {0, kMaxUserBytes},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.user = value.get_string();
+                        return {};
+                      }),
+    used_field<Draft>("priority", JsonType::kInteger, {-kMaxInt32, kMaxInt32},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.priority = static_cast<std::int32_t>(*read_integer(value));
+                        return {};
+                      }),
+    used_field<Draft>("max_queue_ms", JsonType::kInteger, {1, kMaxInt32},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.max_queue_ms = as_uint32(value);
+                        return {};
+                      }),
+    // Seconds, as clients count their own.
+    used_field<Draft>("timeout", JsonType::kNumber, {0.001, kMaxTimeoutSeconds},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.timeout_ms =
+                            static_cast<std::uint32_t>(read_number(value) * 1000.0);
+                        return {};
+                      }),
     neutral_field<Draft>("n", "[1]"),
     // What other servers take beyond OpenAI's own.
     neutral_field<Draft>("best_of", "[1]"),

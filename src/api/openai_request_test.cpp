@@ -162,6 +162,15 @@ TEST(OpenAiRequest, WhatTheAnswerMustMatchComesInManyWords) {
   }
 }
 
+TEST(OpenAiRequest, ReadsWhoseShareItTakesAndForHowLongItIsWanted) {
+  const Turn turn =
+      parsed(kChat, chat(R"("user":"u","priority":-2,"max_queue_ms":7,"timeout":1.5)")).turn;
+  EXPECT_EQ(turn.user, "u");
+  EXPECT_EQ(turn.priority, -2);
+  EXPECT_EQ(turn.max_queue_ms, 7U);
+  EXPECT_EQ(turn.timeout_ms, 1500U);
+}
+
 // Values that change no answer, and null everywhere.
 TEST(OpenAiRequest, AcceptsWhatChangesNothing) {
   for (const char* field : {R"("n":1)",
@@ -273,6 +282,11 @@ TEST(OpenAiRequest, RefusesWrongTypesByName) {
        "stream_options.include_usage"},
       {kChat, chat(R"("stream":true,"stream_options":{"x":1})"), kInvalid, "stream_options.x"},
       {kChat, chat(R"("user":1)"), kInvalid, "user"},
+      {kChat, chat(R"("user":")" + std::string(257, 'u') + R"(")"), kInvalid, "user"},
+      {kChat, chat(R"("priority":0.5)"), kInvalid, "priority"},
+      {kChat, chat(R"("max_queue_ms":0)"), kInvalid, "max_queue_ms"},
+      {kChat, chat(R"("timeout":0)"), kInvalid, "timeout"},
+      {kChat, chat(R"("timeout":1e9)"), kInvalid, "timeout"},
       {kChat, R"({"model":1,"messages":[{"role":"user","content":"x"}]})", kInvalid, "model"},
       {kChat, R"({"model":"","messages":[{"role":"user","content":"x"}]})", kInvalid, "model"},
       {kCompletions, completion(R"("echo":1)"), kInvalid, "echo"},

@@ -62,6 +62,18 @@ std::uint32_t room_after(std::size_t n_prompt, std::uint32_t n_ctx) {
   return n_prompt < n_ctx ? n_ctx - static_cast<std::uint32_t>(n_prompt) : 1;
 }
 
+// An owner has one share of the machine, whatever users it names: a name costs nothing. And no name
+// is an owner's.
+void set_share(const Turn& turn, GenerateRequest& request) {
+  if (turn.owner == 0) {
+    request.user = "@" + turn.user;
+    return;
+  }
+  request.cache_domain = std::to_string(turn.owner);
+  request.user = request.cache_domain;
+  request.user_weight = static_cast<float>(turn.weight);
+}
+
 }  // namespace
 
 Pipeline::Pipeline(LoadedModel& model, DrawSeed draw_seed)
@@ -87,6 +99,10 @@ Result<TurnId> Pipeline::start(Turn turn, TurnSink sink) {
   request.ignore_end_tokens = turn.ignore_end_tokens;
   request.n_logprobs = turn.n_logprobs;
   request.grammar = std::move(grammar);
+  set_share(turn, request);
+  request.priority = turn.priority;
+  request.max_queue_ms = turn.max_queue_ms;
+  request.timeout_ms = turn.timeout_ms;
   request.prompt = std::move(prompt);
 
   // Shared: events may come before submit() returns the id, and may outlast this call.

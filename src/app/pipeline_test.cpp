@@ -219,6 +219,24 @@ TEST_F(PipelineTest, CancellingEndsATurn) {
   pipeline_.cancel(*id);  // a turn that has ended is no error
 }
 
+// The time of an answer tells whether its prompt was known: to its owner alone.
+TEST_F(PipelineTest, WhatOneOwnerAskedIsFoundByThatOwnerOnly) {
+  Turn turn = text_turn("whatever one owner asked is found again");
+  turn.sampling.temperature = 0;
+  const auto ask = [&](std::uint64_t owner, const char* user) {
+    turn.owner = owner;
+    turn.user = user;
+    return answer(turn);
+  };
+  const Answered first = ask(1, "x");
+  EXPECT_EQ(first.end.n_cached_tokens, 0U);
+  EXPECT_EQ(ask(2, "x").end.n_cached_tokens, 0U);
+  EXPECT_EQ(ask(0, "1").end.n_cached_tokens, 0U) << "a name is no owner";
+  const Answered again = ask(1, "y");
+  EXPECT_EQ(again.end.n_cached_tokens, kKvPageTokens);
+  EXPECT_EQ(again.text, first.text);
+}
+
 TEST_F(PipelineTest, RefusalsNameTheFieldAndTheNumbers) {
   Turn model = text_turn("x");
   model.model = "other";

@@ -2,6 +2,7 @@
 // from layer to layer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,7 +30,13 @@ struct AnswerForm {
   std::string field;
 };
 
+inline constexpr std::size_t kMaxUserBytes = 256;
+
 struct Turn {
+  // Who asks: answers of one owner may share what they compute, and the machine is shared between
+  // owners by weight. 0: nobody, where no keys are needed.
+  std::uint64_t owner = 0;
+  std::uint32_t weight = 1;
   std::string model;  // as the caller named it; empty: the only one loaded
   // Messages go through the chat template; text and token ids go in as they are.
   std::variant<std::vector<Message>, std::string, std::vector<TokenId>> input;
@@ -41,6 +48,11 @@ struct Turn {
   bool echo = false;  // of text and token input: the answer begins with the prompt's text
   bool ignore_end_tokens = false;
   std::optional<AnswerForm> form = {};  // absent: any text
+  // None of these changes an answer; as in GenerateRequest.
+  std::string user;  // at most kMaxUserBytes; whose share of the machine it takes without an owner
+  std::int32_t priority = 0;
+  std::optional<std::uint32_t> max_queue_ms;
+  std::optional<std::uint32_t> timeout_ms;
 };
 
 // One token's part in a delta, when logprobs were asked for.

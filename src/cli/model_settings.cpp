@@ -76,6 +76,14 @@ void declare_model_settings(OptionSet& set, ModelSettings& settings) {
             "이미 나온 글에서 다음 토큰을 미리 짚어 한꺼번에 확인할 개수. 빨라질 만할 때만 하고 "
             "답은 그대로다. 0이면 끈다"}},
       settings.draft_tokens, {0, kMaxDraftTokens});
+  set.add_choice<bool>(
+      {.name = "prefix-cache",
+       .value_name = "WORD",
+       .help =
+           {"Whether to keep what was computed of a text for others that begin like it; "
+            "answers stay the same",
+            "한 번 계산한 글의 앞부분을 같은 말로 시작하는 다음 글에 다시 쓸지. 답은 그대로다"}},
+      settings.prefix_cache, {{"on", true}, {"off", false}});
 }
 
 void choose_cpu(const ModelSettings& settings) {
@@ -115,6 +123,7 @@ Result<std::unique_ptr<LoadedModel>> load_named_model(
   options.engine.n_ctx = settings.ctx;
   options.engine.kv_bytes = settings.kv_cache;
   options.engine.max_draft_tokens = settings.draft_tokens;
+  options.engine.prefix_cache = settings.prefix_cache;
   options.engine.max_sequences = settings.max_running;
   options.engine.max_queued = settings.max_waiting;
   options.on_progress = [&](float fraction) {

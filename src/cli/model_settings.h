@@ -25,6 +25,7 @@ struct ModelSettings {
   std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
   std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
   std::uint32_t draft_tokens = kMaxDraftTokens;
+  bool prefix_cache = true;
   std::uint32_t max_running = 64;   // sequences computed at once
   std::uint32_t max_waiting = 256;  // and waiting beyond that
 };

@@ -46,6 +46,8 @@ def test_metrics_have_the_names_that_dashboards_read(server):
     text = reply.body.decode()
     for name in ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc",
                  "prompt_tokens_total", "generation_tokens_total", "request_success_total",
+                 "prefix_cache_queries_total", "prefix_cache_hits_total", "num_preemptions_total",
+                 "kv_cache_cached_pages", "engine_step_sequences",
                  "spec_decode_num_draft_tokens_total", "spec_decode_num_accepted_tokens_total",
                  "time_to_first_token_seconds", "inter_token_latency_seconds",
                  "e2e_request_latency_seconds", "request_queue_time_seconds"):
