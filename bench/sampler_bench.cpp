@@ -24,13 +24,26 @@ std::vector<float> make_logits(std::size_t n_vocab, float spread) {
   return logits;
 }
 
-void sample(benchmark::State& state, const SamplingParams& params, bool logprobs) {
+// Of a grammar that has one token in so many left.
+std::vector<std::uint64_t> make_mask(std::size_t n_vocab, std::size_t one_in) {
+  std::vector<std::uint64_t> words((n_vocab + 63) / 64, 0);
+  for (std::size_t i = 0; i < n_vocab; ++i) {
+    if (random_bits(2, i) % one_in == 0) words[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
+  return words;
+}
+
+void sample(benchmark::State& state, const SamplingParams& params, bool logprobs,
+            std::size_t one_in = 0) {
   const auto n_vocab = static_cast<std::uint32_t>(state.range(0));
   const std::vector<float> logits = make_logits(n_vocab, static_cast<float>(state.range(1)));
   const std::vector<TokenId> tokens(1000, 7);
   Sampler sampler(n_vocab);
   SampleRequest request = {.logits = logits, .tokens = tokens, .n_prompt = 500};
   if (logprobs) request.n_logprobs = 20;
+  const std::vector<std::uint64_t> mask =
+      one_in == 0 ? std::vector<std::uint64_t>{} : make_mask(n_vocab, one_in);
+  request.allowed = mask;
   SamplingParams varied = params;
   for (auto _ : state) {
     ++varied.seed;
@@ -58,6 +71,18 @@ BENCHMARK_CAPTURE(sample, top_k_p_penalties,
                   false)
     ->ArgsProduct(kShapes);
 BENCHMARK_CAPTURE(sample, greedy_logprobs_20, SamplingParams{.temperature = 0}, true)
+    ->ArgsProduct(kShapes);
+BENCHMARK_CAPTURE(sample, greedy_mask_of_all, SamplingParams{.temperature = 0}, false, 1)
+    ->ArgsProduct(kShapes);
+BENCHMARK_CAPTURE(sample, greedy_mask_of_half, SamplingParams{.temperature = 0}, false, 2)
+    ->ArgsProduct(kShapes);
+BENCHMARK_CAPTURE(sample, greedy_mask_of_few, SamplingParams{.temperature = 0}, false, 1000)
+    ->ArgsProduct(kShapes);
+BENCHMARK_CAPTURE(sample, top_p_mask_of_half, SamplingParams{.temperature = 0.8F, .top_p = 0.95F},
+                  false, 2)
+    ->ArgsProduct(kShapes);
+BENCHMARK_CAPTURE(sample, top_p_mask_of_few, SamplingParams{.temperature = 0.8F, .top_p = 0.95F},
+                  false, 1000)
     ->ArgsProduct(kShapes);
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kBlock = 64;  // tokens whose weights have a sum and a maximum of their own
 constexpr std::size_t kLanes = 16;
+constexpr std::size_t kMaskLanes = 8;
 constexpr unsigned kWeightBits = 40;
 constexpr double kOne = static_cast<double>(std::uint64_t{1} << kWeightBits);
 constexpr unsigned kIdBits = 23;
@@ -131,6 +132,19 @@ std::vector<TokenLogprob> find_largest(std::span<const float> logits, std::size_
   return best;
 }
 
+// By eight bits of a mask: what is added to the logits that they stand for.
+using BarredLanes = std::array<float, kMaskLanes>;
+constexpr std::array<BarredLanes, 256> kBarred = [] {
+  std::array<BarredLanes, 256> rows{};
+  for (std::size_t bits = 0; bits < rows.size(); ++bits) {
+    for (std::size_t lane = 0; lane < kMaskLanes; ++lane) {
+      const bool is_allowed = (bits >> lane & 1U) != 0;
+      rows[bits][lane] = is_allowed ? 0.0F : -std::numeric_limits<float>::infinity();
+    }
+  }
+  return rows;
+}();
+
 bool has_penalty(const SamplingParams& params) {
   return params.repetition_penalty != 1.0F || params.presence_penalty != 0.0F ||
          params.frequency_penalty != 0.0F;
@@ -148,9 +162,7 @@ Result<SampledToken> Sampler::sample(const SampleRequest& request, const Samplin
   std::span<const float> logits = adjust(request, params);
   Summary summary = summarize(logits);
   if (summary.finite && !request.allowed.empty()) {
-    if (logits.data() != adjusted_.data()) adjusted_.assign(logits.begin(), logits.end());
-    shut_out(request.allowed);
-    logits = adjusted_;
+    logits = shut_out(logits, request.allowed);
     summary.largest = summarize(logits).largest;
   }
   if (!summary.finite) {
@@ -200,17 +212,23 @@ std::span<const float> Sampler::adjust(const SampleRequest& request, const Sampl
 }
 
 // Infinitely unlikely: no weight, whatever the temperature.
-void Sampler::shut_out(std::span<const std::uint64_t> allowed) {
-  constexpr std::size_t kBits = 64;
-  for (std::size_t word = 0; word < allowed.size(); ++word) {
-    if (allowed[word] == ~std::uint64_t{0}) continue;
-    const std::size_t first = word * kBits;
-    const std::size_t n = std::min(kBits, n_vocab_ - first);
-    for (std::size_t i = 0; i < n; ++i) {
-      float& logit = adjusted_[first + i];
-      logit = (allowed[word] >> i & 1U) != 0 ? logit : -std::numeric_limits<float>::infinity();
+std::span<const float> Sampler::shut_out(std::span<const float> logits,
+                                         std::span<const std::uint64_t> allowed) {
+  adjusted_.resize(n_vocab_);
+  const std::size_t whole = n_vocab_ - n_vocab_ % kMaskLanes;
+  const auto barred_at = [allowed](std::size_t i) -> const BarredLanes& {
+    return kBarred[allowed[i / 64] >> (i % 64) & 0xFFU];
+  };
+  for (std::size_t i = 0; i < whole; i += kMaskLanes) {
+    const BarredLanes& barred = barred_at(i);
+    for (std::size_t lane = 0; lane < kMaskLanes; ++lane) {
+      adjusted_[i + lane] = logits[i + lane] + barred[lane];
     }
   }
+  for (std::size_t i = whole; i < n_vocab_; ++i) {
+    adjusted_[i] = logits[i] + barred_at(whole)[i - whole];
+  }
+  return adjusted_;
 }
 
 void Sampler::penalize(const SampleRequest& request, const SamplingParams& params) {

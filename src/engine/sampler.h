@@ -65,7 +65,8 @@ class Sampler {
   };
 
   [[nodiscard]] static Summary summarize(std::span<const float> logits);
-  void shut_out(std::span<const std::uint64_t> allowed);
+  [[nodiscard]] std::span<const float> shut_out(std::span<const float> logits,
+                                                std::span<const std::uint64_t> allowed);
   [[nodiscard]] std::span<const float> adjust(const SampleRequest& request,
                                               const SamplingParams& params);
   void penalize(const SampleRequest& request, const SamplingParams& params);
