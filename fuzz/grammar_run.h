@@ -13,12 +13,12 @@
 namespace jarip {
 
 // Follows the first byte that leads on from each position, varied by the seed: whatever is accepted
-// so far can always be finished, so there is one, or the text may end.
+// so far can always be finished, so there is one, or the text may end, or has too many readings.
 inline void follow(const Automaton& automaton, std::uint64_t seed) {
   constexpr int kMostBytes = 64;
   Stacks stacks(automaton);
   Position from = stacks.begin();
-  if (from.refused()) std::abort();
+  if (from.refused() && !stacks.has_overrun()) std::abort();
   Position to;
   for (int i = 0; i < kMostBytes && !from.tops.empty(); ++i) {
     bool leads_on = false;
@@ -27,6 +27,7 @@ inline void follow(const Automaton& automaton, std::uint64_t seed) {
       stacks.advance(from, byte, to);
       leads_on = !to.refused();
     }
+    if (!leads_on && stacks.has_overrun()) return;
     if (!leads_on) std::abort();
     std::swap(from, to);
   }

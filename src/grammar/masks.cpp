@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxRests = 2048;  // of one entry; more, and a frame more is looked at
 constexpr unsigned kMaxFramesOfEntry = 4;
-constexpr std::uint64_t kMaxWork = 500'000;  // for one mask, in bytes tried on a stack
+constexpr std::uint64_t kMaxWork = 500'000;           // for one walk, in bytes tried on a stack
+constexpr std::uint64_t kMaxMaskWork = 4 * kMaxWork;  // of all walks that one mask needs
 constexpr std::size_t kMaxCacheBytes = std::size_t{16} << 20U;
 constexpr std::size_t kMaxListed = 256;  // tokens of an entry that aren't kept as bits
 constexpr std::size_t kManyStacks = 32;
@@ -40,7 +41,9 @@ struct MaskCache::Entry {
     std::uint32_t n = 0;
   };
 
-  bool has_too_many_rests = false;  // then nothing else is set
+  bool has_too_many_rests = false;  // then no tokens are set
+  std::uint64_t work = 0;           // that it took: counted again wherever it is used, so that
+                                    // what is refused doesn't depend on what is kept
   std::uint32_t deepest = 0;        // frames above the lowest of them that some token takes
   MaskWords words;                  // fitting tokens, or
   std::vector<std::uint32_t> ids;   // the same, where they are few
@@ -93,7 +96,11 @@ Result<void> MaskCache::add_allowed(Stacks& stacks, const Position& position,
                                     std::span<std::uint64_t> words) {
   // Entries know nothing of the limit on stacks.
   if (position.tops.size() > kManyStacks) return add_allowed_exactly(stacks, position, words);
-  for (const FrameId top : position.tops) JARIP_CHECK(add_allowed_on(stacks, top, words));
+  std::uint64_t work = 0;
+  for (const FrameId top : position.tops) {
+    JARIP_CHECK(add_allowed_on(stacks, top, words, work));
+    if (work > kMaxMaskWork) return too_much_work();
+  }
   return {};
 }
 
@@ -108,20 +115,22 @@ Result<void> MaskCache::add_allowed_exactly(const Stacks& stacks, const Position
   return {};
 }
 
-Result<void> MaskCache::add_allowed_on(Stacks& stacks, FrameId top,
-                                       std::span<std::uint64_t> words) {
+Result<void> MaskCache::add_allowed_on(Stacks& stacks, FrameId top, std::span<std::uint64_t> words,
+                                       std::uint64_t& work) {
   FrameId below = top;
   for (unsigned n_frames = 1; n_frames <= kMaxFramesOfEntry && below != kBottom; ++n_frames) {
     const std::uint32_t depth = stacks.frame(below).depth;
     below = stacks.frame(below).below;
     const std::shared_ptr<const Entry> entry = entry_of(stacks, top, n_frames);
+    work += entry->work;
     if (entry->has_too_many_rests) continue;
     if (depth + entry->deepest > kMaxStackDepth) break;  // entries know nothing of the limit
     for (const std::uint32_t id : entry->ids) set_bit(words, id);
     for (std::size_t i = 0; i < entry->words.size(); ++i) words[i] |= entry->words[i];
     if (below == kBottom) return {};
-    return add_fitting(stacks, below, *entry, words);
+    return add_fitting(stacks, below, *entry, words, work);
   }
+  work += kMaxWork;  // at most
   return add_allowed_exactly(stacks, {.tops = {top}}, words);
 }
 
@@ -238,6 +247,7 @@ std::shared_ptr<const MaskCache::Entry> MaskCache::make_entry(const Stacks& stac
         return rests.size() <= kMaxRests;
       });
   auto entry = std::make_shared<Entry>();
+  entry->work = kMaxWork - walk.work_left();
   entry->has_too_many_rests = !done;
   if (done) {
     entry->deepest = scratch.deepest();
@@ -251,10 +261,9 @@ std::shared_ptr<const MaskCache::Entry> MaskCache::make_entry(const Stacks& stac
 // Tries the rests one after the other on what lies below, each from where it parts from the one
 // before.
 Result<void> MaskCache::add_fitting(Stacks& stacks, FrameId below, const Entry& entry,
-                                    std::span<std::uint64_t> words) const {
+                                    std::span<std::uint64_t> words, std::uint64_t& work) const {
   std::vector<Position> path(1);  // by bytes taken
   stacks.resume(below, path[0]);
-  std::uint64_t work = 0;
   for (const Entry::Rest& rest : entry.rests) {
     if (rest.shared + 1 > path.size() && path.back().refused()) continue;
     path.resize(std::min<std::size_t>(path.size(), rest.shared + std::size_t{1}));
@@ -264,7 +273,7 @@ Result<void> MaskCache::add_fitting(Stacks& stacks, FrameId below, const Entry& 
       work += 1 + path[i].tops.size();
       stacks.advance(path[i], static_cast<std::uint8_t>(rest.bytes[i]), path[i + 1]);
     }
-    if (work > kMaxWork) return too_much_work();
+    if (work > kMaxMaskWork) return too_much_work();
     if (path.size() <= rest.bytes.size() || path.back().refused()) continue;
     for (std::uint32_t i = 0; i < rest.n; ++i) set_bit(words, entry.rest_ids[rest.first + i]);
   }

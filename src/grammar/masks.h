@@ -48,7 +48,7 @@ class MaskCache {
   };
 
   [[nodiscard]] Result<void> add_allowed_on(Stacks& stacks, FrameId top,
-                                            std::span<std::uint64_t> words);
+                                            std::span<std::uint64_t> words, std::uint64_t& work);
   [[nodiscard]] std::shared_ptr<const Entry> entry_of(const Stacks& stacks, FrameId top,
                                                       unsigned n_frames);
   [[nodiscard]] std::shared_ptr<const Entry> make_entry(const Stacks& stacks, FrameId top,
@@ -56,7 +56,7 @@ class MaskCache {
   [[nodiscard]] std::shared_ptr<const Entry> make_leaf_entry(const Frame& frame);
   void keep(std::vector<std::uint32_t> key, const std::shared_ptr<const Entry>& entry);
   [[nodiscard]] Result<void> add_fitting(Stacks& stacks, FrameId below, const Entry& entry,
-                                         std::span<std::uint64_t> words) const;
+                                         std::span<std::uint64_t> words, std::uint64_t& work) const;
   [[nodiscard]] std::uint32_t count_class(const Frame& frame) const;
 
   const Automaton& automaton_;

@@ -31,8 +31,10 @@ Result<std::span<const std::uint64_t>> Matcher::mask() {
     words[token / 64] = may_end() ? words[token / 64] | bit : words[token / 64] & ~bit;
   }
   if (std::ranges::all_of(words, [](std::uint64_t word) { return word == 0; })) {
-    return fail(ErrorCode::kUnsupported,
-                "the grammar asks for text that the model's vocabulary can't write");
+    return fail(
+        ErrorCode::kUnsupported,
+        "the grammar asks for text that the model's vocabulary can't write, or has too many "
+        "readings here to follow");
   }
   slot = {position_, std::move(words)};
   ++n_remembered_;

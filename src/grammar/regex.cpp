@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -21,10 +20,24 @@ const CharacterSet kSpace = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},  
                              {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const CharacterSet kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
+using Bounds = std::pair<std::uint32_t, std::uint32_t>;
+
 class RegexParser {
  public:
   RegexParser(std::string_view pattern, const RegexOptions& options, GrammarBuilder& builder)
       : cursor_(pattern), options_(options), builder_(builder) {}
+
+  std::optional<CharacterCount> parse_character_count() {
+    if (!cursor_.skip("^")) return {};
+    const char first = cursor_.peek();
+    if (first != '[' && first != '\\') return {};
+    const Result<CharacterSet> set = first == '[' ? parse_class() : parse_escape(false);
+    const std::optional<Bounds> bounds = take_repeat();
+    if (!set || !bounds || !cursor_.skip("$") || !cursor_.at_end()) return {};
+    const auto [min, max] = *bounds;
+    if (min > max || min > kMaxRepeats || (max != kUnbounded && max > kMaxRepeats)) return {};
+    return CharacterCount{*set, min, max};
+  }
 
   Result<ExprId> parse() {
     JARIP_TRY(const ExprId expr, parse_choice(0));
@@ -85,19 +98,17 @@ class RegexParser {
     return builder_.sequence(parts);
   }
 
+  std::optional<Bounds> take_repeat() {
+    if (cursor_.skip("*")) return Bounds{0, kUnbounded};
+    if (cursor_.skip("+")) return Bounds{1, kUnbounded};
+    if (cursor_.skip("?")) return Bounds{0, 1};
+    return take_bounds();
+  }
+
   Result<ExprId> parse_repeat(ExprId atom) {
-    std::uint32_t min = 0;
-    std::uint32_t max = kUnbounded;
-    if (cursor_.skip("*")) {
-    } else if (cursor_.skip("+")) {
-      min = 1;
-    } else if (cursor_.skip("?")) {
-      max = 1;
-    } else if (const auto bounds = take_bounds()) {
-      std::tie(min, max) = *bounds;
-    } else {
-      return atom;
-    }
+    const std::optional<Bounds> bounds = take_repeat();
+    if (!bounds) return atom;
+    const auto [min, max] = *bounds;
     if (min > max || min > kMaxRepeats || (max != kUnbounded && max > kMaxRepeats)) {
       return mistake(
           fmt::format("a repetition's bounds must be in order and at most {}", kMaxRepeats));
@@ -109,7 +120,7 @@ class RegexParser {
   }
 
   // {m}, {m,} and {m,n}; a { that begins none of these is a character.
-  std::optional<std::pair<std::uint32_t, std::uint32_t>> take_bounds() {
+  std::optional<Bounds> take_bounds() {
     const std::size_t place = cursor_.place();
     if (!cursor_.skip("{")) return {};
     const std::optional<std::uint32_t> min = cursor_.take_number();
@@ -118,7 +129,7 @@ class RegexParser {
       max = cursor_.take_number();
       if (!max) max = kUnbounded;
     }
-    if (min && cursor_.skip("}")) return std::pair(*min, *max);
+    if (min && cursor_.skip("}")) return Bounds{*min, *max};
     cursor_.go_to(place);
     return {};
   }
@@ -127,8 +138,10 @@ class RegexParser {
     switch (cursor_.peek()) {
       case '(':
         return parse_group(depth);
-      case '[':
-        return parse_class();
+      case '[': {
+        JARIP_TRY(const CharacterSet set, parse_class());
+        return characters(set);
+      }
       case '\\': {
         JARIP_TRY(const CharacterSet set, parse_escape(false));
         return characters(set);
@@ -172,7 +185,7 @@ class RegexParser {
     return group;
   }
 
-  Result<ExprId> parse_class() {
+  Result<CharacterSet> parse_class() {
     cursor_.skip("[");
     const bool negated = cursor_.skip("^");
     CharacterSet set;
@@ -192,7 +205,7 @@ class RegexParser {
         set.insert(set.end(), low.begin(), low.end());
       }
     }
-    return characters(negated ? complement(set) : normalize(set));
+    return negated ? complement(set) : normalize(set);
   }
 
   Result<CharacterSet> parse_class_part() {
@@ -304,6 +317,11 @@ class RegexParser {
 Result<ExprId> parse_regex(std::string_view pattern, const RegexOptions& options,
                            GrammarBuilder& builder) {
   return RegexParser(pattern, options, builder).parse();
+}
+
+std::optional<CharacterCount> as_character_count(std::string_view pattern) {
+  GrammarBuilder builder;
+  return RegexParser(pattern, {}, builder).parse_character_count();
 }
 
 }  // namespace jarip

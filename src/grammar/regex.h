@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -23,5 +24,14 @@ struct RegexOptions {
 // Errors: kInvalidArgument (a mistake), kUnsupported (what isn't regular), with the place.
 [[nodiscard]] Result<ExprId> parse_regex(std::string_view pattern, const RegexOptions& options,
                                          GrammarBuilder& builder);
+
+// "^[a-z ]{2,9}$" and its like: the whole text is so many characters of one set.
+struct CharacterCount {
+  CharacterSet set;
+  std::uint32_t min = 0;
+  std::uint32_t max = 0;  // kUnbounded: no end
+};
+// Nothing of any other expression.
+[[nodiscard]] std::optional<CharacterCount> as_character_count(std::string_view pattern);
 
 }  // namespace jarip

@@ -1,6 +1,7 @@
 #include "grammar/schema_members.h"
 
 #include <algorithm>
+#include <set>
 
 #include "grammar/characters.h"
 #include "grammar/schema_strings.h"
@@ -37,8 +38,9 @@ Result<Conjunction> member_schemas(const Shape& shape, std::string_view name, Co
 
 std::vector<std::string> declared_names(const Shape& shape) {
   std::vector<std::string> names;
-  const auto add = [&names](const std::string& name) {
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  std::set<std::string_view> known;
+  const auto add = [&](const std::string& name) {
+    if (known.insert(name).second) names.push_back(name);
   };
   for (const ObjectPart& part : shape.objects) {
     for (const auto& [name, schema] : part.properties) add(name);

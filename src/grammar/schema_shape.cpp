@@ -16,6 +16,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxAlternatives = 256;
 constexpr std::uint64_t kStepsOfMerge = 100;
+constexpr std::uint64_t kStepsOfEquality = 20;
 
 // What says nothing about which values are valid (JSON Schema 2020-12, core 8, validation 8 and 9).
 // Keywords that aren't known are annotations too, as core 6.5 says.
@@ -163,12 +164,13 @@ std::uint8_t Shape::meant_types() const {
 }
 
 Shape merge(const Shape& a, const Shape& b, CompileWork& work) {
-  work.spend(kStepsOfMerge + (a.required.size() * b.required.size()));
+  work.spend(kStepsOfMerge + ((a.required.size() + b.required.size()) * b.required.size()));
   Shape both = a;
+  if (work.left == 0) return both;
   both.types &= b.types;
   if (b.values && a.values) {
     std::erase_if(*both.values, [&](const SchemaRef& value) {
-      work.spend(kStepsOfMerge + (b.values->size() * 8));
+      work.spend(kStepsOfMerge + (b.values->size() * kStepsOfEquality));
       return work.left == 0 || std::ranges::none_of(*b.values, [&](const SchemaRef& other) {
                return equal_json(*value.node, *other.node);
              });
@@ -208,6 +210,7 @@ Result<std::vector<Shape>> ShapeFinder::shapes_of(const Conjunction& schemas) {
 Result<std::vector<Shape>> ShapeFinder::expand(const SchemaRef* first, std::size_t n) {
   Gathered gathered;
   for (std::size_t i = 0; i < n; ++i) JARIP_CHECK(gather(first[i], gathered));
+  if (work_.left == 0) return too_much_work();
   if (gathered.is_impossible || gathered.shape.types == 0) return std::vector<Shape>{};
   std::vector<Shape> shapes = {std::move(gathered.shape)};
   // Choices are looked at inside the schemas that have them: one that comes back to itself is then

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -39,6 +40,8 @@ ExprId any_character(GrammarBuilder& builder) {
                          builder.choice({one_of("\"\\/bfnrt"),
                                          builder.sequence({builder.literal("u"), code})})})});
 }
+
+constexpr std::uint64_t kStepsOfState = 50;
 
 using FormatTable = std::map<std::string, std::string, std::less<>>;
 
@@ -106,6 +109,38 @@ FormatTable make_formats() {
   return formats;
 }
 
+// A copy of the automaton of one character for each that is counted: no text of a character begins
+// another's, so that each leads from one count to the next. Without a max the last one goes round.
+Result<Fsm> language_of_length(std::uint32_t min, std::uint32_t max, CompileWork& work) {
+  GrammarBuilder builder(false);
+  const ExprId any = add_characters(builder, complement({}), TextForm::kJsonString);
+  JARIP_TRY(const Fsm one, regular_language(builder, any, work));
+  const auto n = static_cast<std::uint32_t>(one.states.size());
+  const std::uint32_t n_copies = max == kUnbounded ? min + 1 : max;
+  const std::uint64_t n_states = (std::uint64_t{n_copies} * n) + 1;
+  work.spend(n_states * kStepsOfState);
+  if (n_states > kMaxStates || work.left == 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "strings with a pattern or format can't be held to so large a length");
+  }
+  Fsm fsm;
+  fsm.states.resize(n_states);
+  for (std::uint32_t copy = 0; copy < n_copies; ++copy) {
+    const std::uint32_t first = copy * n;
+    const std::uint32_t next = max == kUnbounded && copy == min ? first : first + n;
+    for (std::uint32_t s = 0; s < n; ++s) {
+      FsmState& state = fsm.states[first + s];
+      state.edges = one.states[s].edges;
+      for (FsmEdge& edge : state.edges) {
+        edge.target = one.states[edge.target].final ? next : first + edge.target;
+      }
+    }
+    fsm.states[first].final = copy >= min;
+  }
+  fsm.states[n_states - 1].final = max != kUnbounded;
+  return fsm;
+}
+
 }  // namespace
 
 Result<ExprId> add_string(GrammarBuilder& builder, const Shape& shape, CompileWork& work) {
@@ -123,15 +158,22 @@ Result<ExprId> add_string(GrammarBuilder& builder, const Shape& shape, CompileWo
       return add_pattern(builder, pattern, RegexReach::kWhole, shape.formats[0].path);
     }
   }
+  if (shape.patterns.size() == 1 && shape.formats.empty()) {
+    // Counted, where an automaton would have states for every length.
+    if (const auto count = as_character_count(shape.patterns[0].text)) {
+      const std::uint32_t min = std::max(count->min, shape.min_length);
+      const std::uint32_t max = std::min(count->max, shape.max_length);
+      if (min > max) return builder.nothing();
+      return builder.repeat(add_characters(builder, count->set, TextForm::kJsonString), min, max);
+    }
+  }
   JARIP_TRY(const Fsm language, string_language(shape, work));
   return add_language(builder, language);
 }
 
 Result<Fsm> string_language(const Shape& shape, CompileWork& work) {
   GrammarBuilder builder(false);
-  const ExprId character = add_characters(builder, complement({}), TextForm::kJsonString);
-  std::vector<std::pair<ExprId, std::string>> parts = {
-      {builder.repeat(character, shape.min_length, shape.max_length), shape.path}};
+  std::vector<std::pair<ExprId, std::string>> parts;
   for (const SchemaText& pattern : shape.patterns) {
     JARIP_TRY(const ExprId expr,
               add_pattern(builder, pattern.text, RegexReach::kAnywhere, pattern.path));
@@ -143,14 +185,15 @@ Result<Fsm> string_language(const Shape& shape, CompileWork& work) {
     JARIP_TRY(const ExprId expr, add_pattern(builder, pattern, RegexReach::kWhole, format.path));
     parts.emplace_back(expr, format.path);
   }
-  std::optional<Fsm> all;
+  Result<Fsm> all = language_of_length(shape.min_length, shape.max_length, work);
+  if (!all) return schema_error(all.error().code, shape.path, all.error().message);
   for (const auto& [expr, path] : parts) {
     Result<Fsm> one = regular_language(builder, expr, work);
-    if (one && all) one = intersect(*all, *one, work);
+    if (one) one = intersect(*one, *all, work);
     if (!one) return schema_error(one.error().code, path, one.error().message);
-    all = *std::move(one);
+    all = merge_states(*one);
   }
-  return *std::move(all);
+  return all;
 }
 
 Result<std::string> format_pattern(const SchemaText& format) {

@@ -70,6 +70,21 @@ TEST(Schema, Strings) {
          {R"({"type": "string", "pattern": "^\\w+$", "minLength": 3, "maxLength": 4})",
           {"\"abc\"", "\"abcd\""},
           {"\"ab\"", "\"abcde\"", "\"a b\""}},
+         {R"({"type": "string", "pattern": "^[a-z 한\n]+$", "minLength": 50, "maxLength": 900})",
+          {"\"" + std::string(900, 'x') + "\"", "\"" + std::string(48, 'x') + "한\\n\""},
+          {"\"" + std::string(901, 'x') + "\"", "\"" + std::string(49, 'x') + "\""}},
+         {R"({"type": "string", "pattern": "^[A-Z0-9]{8,20}$", "minLength": 2, "maxLength": 9})",
+          {"\"ABCDEFG8\"", "\"ABCDEFGH9\""},
+          {"\"ABCDEFG\"", "\"ABCDEFGHI9\"", "\"abcdefgh\""}},
+         {R"({"type": "string", "pattern": "^[a-z]+$|^x y$", "maxLength": 5})",
+          {"\"x y\"", "\"abcde\""},
+          {"\"abcdef\"", "\"a b\""}},
+         {R"({"type": "string", "pattern": "^[a-z ]+([.])$", "maxLength": 500})",
+          {"\"a b.\"", "\"" + std::string(499, 'x') + ".\""},
+          {"\"" + std::string(500, 'x') + ".\""}},
+         {R"({"type": "string", "pattern": "^[^x]", "minLength": 300})",
+          {"\"한" + std::string(299, 'x') + "\"", "\"" + std::string(800, 'y') + "\""},
+          {"\"한" + std::string(298, 'x') + "\"", "\"" + std::string(800, 'x') + "\""}},
          {R"({"allOf": [{"pattern": "^a"}, {"pattern": "z$"}]})",
           {"\"az\"", "\"abz\""},
           {"\"a\"", "\"z\"", "1"}}});
@@ -291,8 +306,12 @@ TEST(Schema, HugeSchemasAreErrorsOrBounded) {
   for (int i = 0; i < 12; ++i) {
     choices += std::string(i > 0 ? "," : "") + R"({"anyOf": [{"minimum": 1}, {"maximum": 5}]})";
   }
+  std::string numbers = R"({"enum": [0)";
+  for (int i = 1; i < 15'000; ++i) numbers += "," + std::to_string(i);
+  numbers += "]}";
   const std::vector<std::string> schemas = {
       deep,
+      R"({"allOf": [)" + numbers + "," + numbers + "]}",
       wide + "}}",
       choices + "]}",
       R"({"type": "string", "minLength": 100000, "maxLength": 900000})",

@@ -160,6 +160,7 @@ Result<std::string> text_of(const json::value& value, std::string_view path) {
 }
 
 bool equal_json(const json::value& a, const json::value& b) {
+  if (a.is_int64() && b.is_int64()) return a.get_int64() == b.get_int64();
   if (a.is_number() && b.is_number()) {
     const auto x = decimal_of(a, "");
     const auto y = decimal_of(b, "");

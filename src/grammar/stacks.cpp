@@ -106,6 +106,7 @@ void Stacks::settle(Position& to) {
     if (++n_visits > kMaxVisits || to.tops.size() > kMaxStacks) {
       open_.clear();
       to = {};
+      has_overrun_ = true;
       return;
     }
     const FrameId id = open_.back();
@@ -139,7 +140,10 @@ void Stacks::settle(Position& to) {
       visit(frame.below);
     }
   }
-  if (to.tops.size() > kMaxStacks) to = {};
+  if (to.tops.size() > kMaxStacks) {
+    to = {};
+    has_overrun_ = true;
+  }
   std::ranges::sort(to.tops);
 }
 

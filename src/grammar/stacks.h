@@ -53,6 +53,8 @@ class Stacks {
   [[nodiscard]] std::size_t n_frames() const { return frames_.size(); }
   // The most frames that any stack so far has had, or takes to come to its end.
   [[nodiscard]] std::uint32_t deepest() const { return deepest_; }
+  // Whether some text was refused because it has more readings than are followed.
+  [[nodiscard]] bool has_overrun() const { return has_overrun_; }
 
   // Forgets all frames but those that the positions need, and renumbers these.
   void keep_only(std::span<Position> positions);
@@ -71,6 +73,7 @@ class Stacks {
   std::vector<std::uint32_t> visited_;  // by frame: the last round that saw it
   std::uint32_t round_ = 0;
   std::uint32_t deepest_ = 0;
+  bool has_overrun_ = false;
   std::vector<FrameId> slots_;  // hash table of frames; kBottom: free
   std::vector<FrameId> open_;
 };

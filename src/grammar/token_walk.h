@@ -56,6 +56,8 @@ class TokenWalk {
     return true;
   }
 
+  [[nodiscard]] std::uint64_t work_left() const { return work_left_; }
+
  private:
   static constexpr std::uint32_t kDead = 0;
   static constexpr std::uint32_t kUnknown = 0xFFFFFFFF;
