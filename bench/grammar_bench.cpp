@@ -1,14 +1,19 @@
 // Time to tell which tokens may come next, over the vocabulary of JARIP_TEST_MODEL: along answers
-// to real schemas, when the grammar is new and when it has been used before; and to compile.
+// to real schemas, when the grammar is new and when it has been used before; to compile; and a step
+// of that model with a grammar beside one without.
 #include <benchmark/benchmark.h>
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <future>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "app/loaded_model.h"
 #include "grammar/matcher.h"
 #include "model/tokenizer.h"
 
@@ -40,6 +45,9 @@ const Example kExamples[] = {
     {"any_json", GrammarKind::kJsonSchema, R"({"type": "object"})",
      R"({"a": [1, 2.5, -3e7, null, true], "longer key": {"nested": {"deeper": "text with, and: {}"}},
  "한글": "값"})"},
+    {"pattern", GrammarKind::kJsonSchema,
+     R"({"type": "string", "pattern": "^[A-Z][a-z]+( [A-Za-z]+)*[.]$", "maxLength": 300})",
+     R"("Every place in a string of bounded length is a state of its own and needs a mask.")"},
     {"prose", GrammarKind::kRegex, R"([A-Z][^\n]{20,400}[.!?])",
      "A sentence that says what a sentence of this kind says, and then goes on for some time."},
     {"arithmetic", GrammarKind::kEbnf,
@@ -131,6 +139,51 @@ void compiling(benchmark::State& state, const Example& example) {
   }
 }
 
+constexpr std::uint32_t kDecoded = 96;
+
+// Milliseconds a step of a greedy answer, the prompt's step left out.
+double decode(LoadedModel& model, const std::shared_ptr<const Grammar>& grammar) {
+  using Clock = std::chrono::steady_clock;
+  GenerateRequest request;
+  request.prompt = model.tokenizer().encode("A list of some of the things that one can see:");
+  request.max_new_tokens = kDecoded;
+  request.sampling.temperature = 0;
+  request.ignore_end_tokens = true;
+  request.grammar = grammar;
+  std::promise<Clock::time_point> end;
+  std::optional<Clock::time_point> first;
+  std::uint32_t n_tokens = 0;
+  const auto id = model.engine().submit(std::move(request), [&](const Event& event) {
+    if (std::holds_alternative<EndEvent>(event)) return end.set_value(Clock::now());
+    if (!first) first = Clock::now();
+    ++n_tokens;
+  });
+  if (!id) return 0;
+  const Clock::time_point ended = end.get_future().get();
+  if (n_tokens < 2) return 0;
+  return std::chrono::duration<double, std::milli>(ended - *first).count() / (n_tokens - 1);
+}
+
+// The quickest of many answers each way, taken in turns: the machine has others to serve as well.
+void steps(benchmark::State& state, GrammarKind kind, const char* text) {
+  const char* const path = std::getenv("JARIP_TEST_MODEL");
+  LoadedModelOptions options;
+  options.engine.max_draft_tokens = 0;  // one token a step
+  auto model = LoadedModel::load(path == nullptr ? "" : path, "model", options);
+  if (!model) return state.SkipWithError("JARIP_TEST_MODEL names no model");
+  auto grammar = (*model)->compile_grammar({kind, text});
+  if (!grammar) return state.SkipWithError(grammar.error().message.c_str());
+  double free_ms = std::numeric_limits<double>::max();
+  double held_ms = free_ms;
+  for (auto _ : state) {
+    free_ms = std::min(free_ms, decode(**model, nullptr));
+    held_ms = std::min(held_ms, decode(**model, *grammar));
+  }
+  state.counters["free_ms"] = free_ms;
+  state.counters["held_ms"] = held_ms;
+  state.counters["more"] = held_ms / free_ms - 1;
+}
+
 }  // namespace
 }  // namespace jarip
 
@@ -142,6 +195,19 @@ int main(int argc, char** argv) {
     benchmark::RegisterBenchmark((name + "/new").c_str(), masks, example, true);
     benchmark::RegisterBenchmark((name + "/compile").c_str(), compiling, example);
   }
+  constexpr int kAnswers = 12;
+  benchmark::RegisterBenchmark("step/strings", steps, GrammarKind::kJsonSchema,
+                               R"({"type": "array", "items": {"type": "string", "maxLength": 40},
+                                   "minItems": 100})")
+      ->Iterations(kAnswers);
+  benchmark::RegisterBenchmark("step/records", steps, GrammarKind::kJsonSchema,
+                               R"({"type": "array", "minItems": 100, "items": {"type": "object",
+                                   "properties": {"name": {"type": "string", "maxLength": 20},
+                                   "size": {"type": "number"}, "seen": {"type": "boolean"}},
+                                   "required": ["name", "size", "seen"]}})")
+      ->Iterations(kAnswers);
+  benchmark::RegisterBenchmark("step/prose", steps, GrammarKind::kRegex, R"([^0-9]{2000,4000})")
+      ->Iterations(kAnswers);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
