@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test build model lint format fidelity bench golden
+.PHONY: help serve test soak build model lint format fidelity bench golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -19,6 +19,10 @@ serve: build ## Install what is missing, build, fetch the model, answer on 127.0
 test: ## Install what is missing and pass every test (SUITE=name for one)
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/run_tests.py $(SUITE)
+
+soak: ## Pass the long runs too: thousands of random schemas and answers
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/run_tests.py --soak
 
 build: ## Build the release into build/release
 	@$(HOST_PACKAGES) build

@@ -4,6 +4,7 @@
     tools/run_tests.py           all of them
     tools/run_tests.py NAME…     these, and what they need
     tools/run_tests.py --list    their names
+    tools/run_tests.py --soak    the long runs, which nothing else starts
 
 Output goes to build/test-logs/<suite>.log; the end of it is shown when a suite fails. The last line
 is 'N passed, N failed' over all tests; the exit status is 0 when none failed."""
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass
 
 from test_report import Count, count_folder
-from test_suites import ROOT, all_suites
+from test_suites import ROOT, all_suites, soak_suites
 
 LOGS = ROOT / "build" / "test-logs"
 SCRATCH = ROOT / "build" / "test-scratch"
@@ -210,13 +211,16 @@ def main():
     parser = argparse.ArgumentParser(description="Runs jarip's test suites.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="suites; none means all")
     parser.add_argument("--list", action="store_true", help="print the suites' names and stop")
+    parser.add_argument("--soak", action="store_true", help="the long runs and what they need")
     arguments = parser.parse_args()
-    suites = all_suites()
+    suites = all_suites() + soak_suites()
     if arguments.list:
         print("\n".join(suite.name for suite in suites))
         return 0
     try:
-        chosen = choose(suites, arguments.names) if arguments.names else suites
+        names = arguments.names or [suite.name for suite in
+                                    (soak_suites() if arguments.soak else all_suites())]
+        chosen = choose(suites, names)
     except KeyError as error:
         parser.error(f"no suite is called {error.args[0]}; they are: "
                      f"{', '.join(suite.name for suite in suites)}")

@@ -76,6 +76,17 @@ def pytest(folder):
         alone=folder in QUIET)
 
 
+def soak_suites():
+    """The long runs, which `make test` leaves out: what they try in hours it tries in minutes."""
+    return [
+        Suite("soak-grammar",
+              f"{PYTHON} -m pytest -q -p no:cacheprovider tests/grammar/test_random_schemas.py "
+              f"tests/grammar/test_server.py --junit-xml=$JARIP_REPORTS/pytest.xml",
+              needs=("python-packages", "model", "build-release"), cores=2, timeout_s=7200,
+              environment={"JARIP_SOAK": "1"}),
+    ]
+
+
 def node_suites():
     suites = []
     if (ROOT / "web" / "package.json").is_file():

@@ -2,13 +2,16 @@
 drawn, and values known to be valid are accepted."""
 
 import json
+import os
 import random
 
 import pytest
 from random_schemas import Maker
 from validation import problems
 
-N_BATCHES = 20
+SOAK = "JARIP_SOAK" in os.environ  # make soak
+N_BATCHES = 200 if SOAK else 6
+N_MODEL_BATCHES = 40 if SOAK else 2
 N_SCHEMAS = 100  # a batch
 N_DRAWS = 3
 MOST_CUT = 0.2  # of the answers, by their length
@@ -19,7 +22,7 @@ def test_answers_are_valid_and_valid_values_are_answers(byte_tool, batch):
     check(byte_tool, batch, N_SCHEMAS)
 
 
-@pytest.mark.parametrize("batch", range(100, 103))
+@pytest.mark.parametrize("batch", range(1000, 1000 + N_MODEL_BATCHES))
 def test_the_same_over_the_default_models_vocabulary(tool, batch):
     check(tool, batch, 25)
 

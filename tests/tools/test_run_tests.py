@@ -10,7 +10,7 @@ import time
 import pytest
 import run_tests
 from test_report import Count, count_text
-from test_suites import CONCURRENT_TESTS, ROOT, Suite, all_suites
+from test_suites import CONCURRENT_TESTS, ROOT, Suite, all_suites, soak_suites
 
 PYTEST = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"><failure>no</failure></testcase>
@@ -149,7 +149,7 @@ def test_thread_sanitizer_watches_every_unit_test_that_starts_threads():
 
 def test_the_table_names_every_need_before_its_suite():
     seen = set()
-    for suite in all_suites():
+    for suite in all_suites() + soak_suites():
         assert suite.name not in seen
         assert set(suite.needs) <= seen, suite.name
         seen.add(suite.name)
