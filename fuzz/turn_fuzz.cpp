@@ -1,4 +1,4 @@
-// Any bytes as a request of OpenAI's endpoints: a Turn within its ranges, or an error that can be
+// Any bytes as a request of every dialect: a Turn within its ranges, or an error that can be
 // rendered as JSON.
 #include <boost/json/parse.hpp>
 #include <cmath>
@@ -8,8 +8,11 @@
 #include <string_view>
 #include <variant>
 
+#include "api/anthropic_request.h"
 #include "api/error_reply.h"
+#include "api/infill.h"
 #include "api/openai_request.h"
+#include "api/responses_request.h"
 #include "base/utf8.h"
 
 namespace jarip {
@@ -39,8 +42,8 @@ void check_turn(const Turn& turn) {
   } else if (const auto* tokens = std::get_if<std::vector<TokenId>>(&turn.input)) {
     require(!tokens->empty());
     for (const TokenId token : *tokens) require(token < kVocab);
-  } else {
-    require(is_valid_utf8(std::get<std::string>(turn.input)));
+  } else if (const auto* text = std::get_if<std::string>(&turn.input)) {
+    require(is_valid_utf8(*text));
   }
 }
 
@@ -56,9 +59,14 @@ void check_error(const Error& error) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(bytes), size);
-  for (const auto endpoint : {jarip::OpenAiEndpoint::kChat, jarip::OpenAiEndpoint::kCompletions}) {
-    const auto request = jarip::parse_openai_request(endpoint, body, jarip::kVocab);
+  const auto check = [](const auto& request) {
     request ? jarip::check_turn(request->turn) : jarip::check_error(request.error());
+  };
+  for (const auto endpoint : {jarip::OpenAiEndpoint::kChat, jarip::OpenAiEndpoint::kCompletions}) {
+    check(jarip::parse_openai_request(endpoint, body, jarip::kVocab));
   }
+  check(jarip::parse_responses_request(body, jarip::kVocab));
+  check(jarip::parse_anthropic_request(body, jarip::kVocab));
+  check(jarip::plan_infill(body, {"m", 0, jarip::kVocab, 512, "fp"}));
   return 0;
 }

@@ -36,7 +36,9 @@ constexpr Field<FormatDraft> kJsonSchemaFields[] = {
                             [](Json value, Path path, FormatDraft& draft) -> Result<void> {
                               JARIP_TRY(draft.schema, read_schema_form(value, path));
                               return {};
-                            }),
+                            })
+        .about("A JSON schema.")
+        .schema(kSchemaSchema),
 };
 
 constexpr Field<FormatDraft> kFormatFields[] = {
@@ -44,18 +46,23 @@ constexpr Field<FormatDraft> kFormatFields[] = {
                             [](Json value, Path, FormatDraft& draft) -> Result<void> {
                               draft.type = std::string(value.get_string());
                               return {};
-                            }),
+                            })
+        .schema(R"({"enum":["text","json_object","json_schema"]})")
+        .required(),
     used_field<FormatDraft>("json_schema", JsonType::kObject, {},
                             [](Json value, Path path, FormatDraft& draft) -> Result<void> {
-                              return read_object<FormatDraft>(value.get_object(), kJsonSchemaFields,
-                                                              {}, path, draft);
-                            }),
+                              return read_object<FormatDraft>(value.get_object(),
+                                                              {kJsonSchemaFields}, path, draft);
+                            })
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/JsonSchemaFormat"},{"type":"null"}]})"),
     // llama.cpp's way to write it.
     used_field<FormatDraft>("schema", JsonType::kAny, {},
                             [](Json value, Path path, FormatDraft& draft) -> Result<void> {
                               JARIP_TRY(draft.schema, read_schema_form(value, path));
                               return {};
-                            }),
+                            })
+        .about("A JSON schema.")
+        .schema(kSchemaSchema),
 };
 
 // --- structured_outputs ---
@@ -76,18 +83,22 @@ constexpr Field<OutputsDraft> kOutputsFields[] = {
                                JARIP_TRY(AnswerForm form, read_schema_form(value, path));
                                draft.set(std::move(form));
                                return {};
-                             }),
+                             })
+        .about("A JSON schema.")
+        .schema(kSchemaSchema),
     used_field<OutputsDraft>("regex", JsonType::kString, {},
                              [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
                                draft.set(text_form(GrammarKind::kRegex, value, path));
                                return {};
                              }),
-    used_field<OutputsDraft>("choice", JsonType::kList, {1, kMaxChoices},
+    used_field<OutputsDraft>("choice", JsonType::kList, {1, kMaxFormChoices},
                              [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
                                JARIP_TRY(AnswerForm form, read_choice_form(value, path));
                                draft.set(std::move(form));
                                return {};
-                             }),
+                             })
+        .about("The answer is one of these texts.")
+        .schema(kChoiceSchema),
     used_field<OutputsDraft>("grammar", JsonType::kString, {},
                              [](Json value, Path path, OutputsDraft& draft) -> Result<void> {
                                draft.set(text_form(GrammarKind::kEbnf, value, path));
@@ -117,11 +128,8 @@ std::string quote(std::string_view text) {
 
 Result<std::optional<AnswerForm>> read_response_format(Json value, Path path) {
   FormatDraft draft;
-  JARIP_CHECK(read_object<FormatDraft>(value.get_object(), kFormatFields, {}, path, draft));
+  JARIP_CHECK(read_object<FormatDraft>(value.get_object(), {kFormatFields}, path, draft));
   const std::string type_path = join_path(path, "type");
-  if (draft.type.empty()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{} is missing", type_path), type_path);
-  }
   if (draft.type != "text" && draft.type != "json_object" && draft.type != "json_schema") {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} must be text, json_object or json_schema", type_path), type_path);
@@ -141,7 +149,7 @@ Result<std::optional<AnswerForm>> read_response_format(Json value, Path path) {
 
 Result<std::optional<AnswerForm>> read_structured_outputs(Json value, Path path) {
   OutputsDraft draft;
-  JARIP_CHECK(read_object<OutputsDraft>(value.get_object(), kOutputsFields, {}, path, draft));
+  JARIP_CHECK(read_object<OutputsDraft>(value.get_object(), {kOutputsFields}, path, draft));
   if (draft.n <= 1) return std::move(draft.form);
   return fail(
       ErrorCode::kInvalidArgument,
@@ -175,6 +183,13 @@ Result<AnswerForm> read_choice_form(Json value, Path path) {
 
 AnswerForm text_form(GrammarKind kind, Json text, Path path) {
   return {{kind, std::string(text.get_string())}, std::string(path)};
+}
+
+void describe_answer_forms(SchemaSet& schemas) {
+  schemas.add_object<FormatDraft>("JsonSchemaFormat", {kJsonSchemaFields});
+  schemas.add_object<FormatDraft>("ResponseFormat", {kFormatFields});
+  schemas.add_object<OutputsDraft>("StructuredOutputs", {kOutputsFields},
+                                   "Only one field may say something.");
 }
 
 }  // namespace jarip

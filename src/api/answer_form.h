@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "api/schema_set.h"
 #include "app/turn.h"
 #include "base/result.h"
 
@@ -24,11 +25,20 @@ namespace jarip {
 // A schema, as an object or as its text.
 [[nodiscard]] Result<AnswerForm> read_schema_form(const boost::json::value& value,
                                                   std::string_view path);
-// One of these texts, of which there are at most kMaxChoices.
-inline constexpr std::uint32_t kMaxChoices = 1000;
+// One of these texts, of which there are at most kMaxFormChoices.
+inline constexpr std::uint32_t kMaxFormChoices = 1000;
 [[nodiscard]] Result<AnswerForm> read_choice_form(const boost::json::value& value,
                                                   std::string_view path);
 [[nodiscard]] AnswerForm text_form(GrammarKind kind, const boost::json::value& text,
                                    std::string_view path);
+
+// JSON schemas of the values of read_schema_form() and read_choice_form().
+inline constexpr std::string_view kSchemaSchema =
+    R"({"type":["object","boolean","string","null"]})";
+inline constexpr std::string_view kChoiceSchema =
+    R"({"type":["array","null"],"minItems":1,"maxItems":1000,)"
+    R"("items":{"type":"string","minLength":1,"maxLength":1024}})";
+
+void describe_answer_forms(SchemaSet& schemas);
 
 }  // namespace jarip

@@ -1,9 +1,12 @@
 // What the wire dialects need of whatever answers: a pipeline over a loaded model, or a script in
-// tests. start(), cancel() and stats() may be called from any thread.
+// tests. All but card() may be called from any thread.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "app/turn.h"
 #include "base/result.h"
@@ -22,10 +25,23 @@ class Answerer {
  public:
   virtual ~Answerer() = default;
   [[nodiscard]] virtual const ModelCard& card() const = 0;
-  // As Pipeline::start.
-  [[nodiscard]] virtual Result<TurnId> start(Turn turn, TurnSink sink) = 0;
+  // As Pipeline::start: an answer for each sink.
+  [[nodiscard]] virtual Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks) = 0;
   virtual void cancel(TurnId id) = 0;
   [[nodiscard]] virtual EngineStats stats() const = 0;
+
+  // What the model would read of this turn; of messages as text too.
+  [[nodiscard]] virtual Result<std::vector<TokenId>> read_prompt(const Turn& turn) const = 0;
+  [[nodiscard]] virtual Result<std::string> render(const Turn& turn) const = 0;
+
+  struct TokenizeOptions {
+    bool parse_special = false;  // control tokens written out become those tokens
+    bool add_special = false;    // BOS first, where the model asks for it
+  };
+  [[nodiscard]] virtual std::vector<TokenId> tokenize(std::string_view text,
+                                                      const TokenizeOptions& options) const = 0;
+  // Bytes that need not be whole characters; of a control token its name.
+  [[nodiscard]] virtual std::string token_bytes(TokenId id) const = 0;
 };
 
 }  // namespace jarip

@@ -1,9 +1,10 @@
 #include "api/error_reply.h"
 
-#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
 #include <iterator>
 
-#include "base/utf8.h"
+#include "api/json_body.h"
 
 namespace jarip {
 namespace {
@@ -15,6 +16,7 @@ constexpr std::uint32_t kRetryAfterSeconds = 1;  // where nobody knows better
 // Rows for one field come before the general row of their code.
 constexpr ErrorRow kRows[] = {
     {ErrorCode::kInvalidArgument, "", 400, kBadRequest, "invalid_value"},
+    {ErrorCode::kUnsupported, kContentType, 415, kBadRequest, "unsupported_media_type"},
     {ErrorCode::kUnsupported, "", 400, kBadRequest, "unsupported_value"},
     {ErrorCode::kNotFound, "model", 404, kBadRequest, "model_not_found"},
     {ErrorCode::kNotFound, "", 404, kBadRequest, "not_found"},
@@ -45,15 +47,37 @@ constexpr RefusalRow kRefusals[] = {
     {503, kServerError, "unavailable"},
 };
 
+// Anthropic's types follow from the status alone.
+std::string_view anthropic_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    case 504:
+      return "timeout_error";
+    default:
+      return status < 500 ? "invalid_request_error" : "api_error";
+  }
+}
+
 std::string body_of(std::string_view message, std::string_view type, std::string_view param,
                     std::string_view name) {
   // Parts of the message may come from the request, in any bytes.
   std::string out = R"({"error":{"message":)";
-  out += boost::json::serialize(replace_invalid(message));
+  out += json_string_of_bytes(message);
   out += R"(,"type":")";
   out += type;
   out += R"(","param":)";
-  out += param.empty() ? "null" : boost::json::serialize(replace_invalid(param));
+  out += param.empty() ? "null" : json_string_of_bytes(param);
   out += R"(,"code":")";
   out += name;
   out += R"("}})";
@@ -84,9 +108,17 @@ std::string error_json(const Error& error) {
   return body_of(error.message, row.type, param, row.name);
 }
 
-Response render_error(const Error& error) {
-  return response_of(error_row(error).status, error_json(error),
-                     error.retry_after_s == 0 ? kRetryAfterSeconds : error.retry_after_s);
+std::string anthropic_error_json(const Error& error, std::string_view request_id) {
+  return fmt::format(R"({{"type":"error","error":{{"type":"{}","message":{}}},"request_id":{}}})",
+                     anthropic_type(error_row(error).status), json_string_of_bytes(error.message),
+                     request_id.empty() ? "null" : json_string_of_bytes(request_id));
+}
+
+Response render_error(const Error& error, ErrorShape shape, std::string_view request_id) {
+  return response_of(
+      error_row(error).status,
+      shape == ErrorShape::kAnthropic ? anthropic_error_json(error, request_id) : error_json(error),
+      error.retry_after_s == 0 ? kRetryAfterSeconds : error.retry_after_s);
 }
 
 Response render_http_refusal(const Refusal& refusal) {

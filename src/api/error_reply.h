@@ -1,7 +1,7 @@
-// Errors as OpenAI's clients read them, and the one table from error codes to HTTP statuses.
-// Pure functions.
+// Errors as clients read them, and the one table from error codes to HTTP statuses. Pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,16 +20,24 @@ struct ErrorRow {
 
 [[nodiscard]] const ErrorRow& error_row(const Error& error);
 
-// {"error":{"message":…,"type":…,"param":…,"code":…}}
+enum class ErrorShape : std::uint8_t {
+  kOpenAi,     // {"error":{"message":…,"type":…,"param":…,"code":…}}
+  kAnthropic,  // {"type":"error","error":{"type":…,"message":…},"request_id":…}
+};
+
 [[nodiscard]] std::string error_json(const Error& error);
+[[nodiscard]] std::string anthropic_error_json(const Error& error, std::string_view request_id);
 
 // The whole answer: status, body, and Retry-After where trying again makes sense.
-[[nodiscard]] Response render_error(const Error& error);
+[[nodiscard]] Response render_error(const Error& error, ErrorShape shape = ErrorShape::kOpenAi,
+                                    std::string_view request_id = {});
 
 // What net turns away by itself keeps the status that net chose.
 [[nodiscard]] Response render_http_refusal(const Refusal& refusal);
 
 // The `where` of a request that found the queue full; kUnavailable is 503 otherwise.
 inline constexpr std::string_view kQueue = "queue";
+// Of a body that isn't sent as JSON.
+inline constexpr std::string_view kContentType = "content-type";
 
 }  // namespace jarip

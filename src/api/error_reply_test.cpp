@@ -54,6 +54,30 @@ TEST(ErrorReply, EveryCodeHasAStatusATypeAndAName) {
   }
 }
 
+TEST(ErrorReply, AnthropicsShapeFollowsTheStatus) {
+  struct Row {
+    ErrorCode code;
+    const char* where;
+    const char* type;
+  };
+  const Row table[] = {
+      {ErrorCode::kInvalidArgument, "x", "invalid_request_error"},
+      {ErrorCode::kNotFound, "model", "not_found_error"},
+      {ErrorCode::kTooLarge, "", "request_too_large"},
+      {ErrorCode::kUnavailable, "queue", "rate_limit_error"},
+      {ErrorCode::kUnavailable, "", "overloaded_error"},
+      {ErrorCode::kInternal, "", "api_error"},
+  };
+  for (const Row& row : table) {
+    const Response response =
+        render_error({row.code, "why\xFF", row.where}, ErrorShape::kAnthropic, "req_1");
+    EXPECT_EQ(response.status, error_row({row.code, "", row.where}).status);
+    EXPECT_EQ(json::parse(response.body),
+              json::parse(R"({"type":"error","error":{"type":")" + std::string(row.type) +
+                          R"(","message":"why\ufffd"},"request_id":"req_1"})"));
+  }
+}
+
 TEST(ErrorReply, AFullQueueAsksToComeBackAndNamesNoField) {
   const Response response = render_error({ErrorCode::kUnavailable, "full", std::string(kQueue)});
   EXPECT_EQ(response.status, 429);

@@ -6,8 +6,6 @@
 #include <random>
 #include <utility>
 
-#include "api/error_reply.h"
-
 namespace jarip {
 namespace {
 
@@ -44,9 +42,11 @@ Exchange::Exchange(const Request& request, ResponseStream& stream, ApiMetrics& m
 
 void Exchange::complete(Response& response) {
   add_common_headers(response, id_);
+  if (error_shape_ == ErrorShape::kAnthropic) response.headers.push_back({"request-id", id_});
   if (!request_.allowed_origin.empty()) {
     response.headers.push_back({"access-control-allow-origin", request_.allowed_origin});
-    response.headers.push_back({"access-control-expose-headers", "x-request-id, retry-after"});
+    response.headers.push_back(
+        {"access-control-expose-headers", "x-request-id, x-jarip-seed, retry-after"});
     response.headers.push_back({"vary", "origin"});
   }
   metrics_.count_response(response.status);
@@ -62,7 +62,7 @@ boost::asio::awaitable<void> Exchange::send_json(std::string body) {
 }
 
 boost::asio::awaitable<void> Exchange::send_error(const Error& error) {
-  return send(render_error(error));
+  return send(render_error(error, error_shape_, id_));
 }
 
 boost::asio::awaitable<bool> Exchange::begin(Response head) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "api/api_metrics.h"
+#include "api/error_reply.h"
 #include "base/result.h"
 #include "net/http_handler.h"
 
@@ -18,6 +19,9 @@ class Exchange {
 
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] ResponseStream& stream() { return stream_; }
+
+  // Of the errors that follow; OpenAI's unless told otherwise.
+  void set_error_shape(ErrorShape shape) { error_shape_ = shape; }
 
   boost::asio::awaitable<void> send(Response response);
   boost::asio::awaitable<void> send_json(std::string body);
@@ -32,6 +36,7 @@ class Exchange {
   ResponseStream& stream_;
   ApiMetrics& metrics_;
   std::string id_;
+  ErrorShape error_shape_ = ErrorShape::kOpenAi;
 };
 
 // What every answer has, those that net gives by itself included.

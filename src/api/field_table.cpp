@@ -72,7 +72,7 @@ std::string shown(const json::value& value) {
 // The number, or the length, that a rule's range speaks of.
 std::optional<double> measure(const json::value& value) {
   if (value.is_number()) return read_number(value);
-  if (const auto* text = value.if_string()) return static_cast<double>(text->size());
+  if (const auto* text = value.if_string()) return static_cast<double>(count_characters(*text));
   if (const auto* list = value.if_array()) return static_cast<double>(list->size());
   return std::nullopt;
 }
@@ -80,7 +80,9 @@ std::optional<double> measure(const json::value& value) {
 Result<void> check_range(const FieldRule& rule, const json::value& value, std::string_view path) {
   const auto n = measure(value);
   if (!n || (*n >= rule.range.min && *n <= rule.range.max)) return {};
-  const std::string_view what = value.is_string() ? " bytes" : value.is_array() ? " items" : "";
+  const std::string_view what = value.is_string()  ? " characters"
+                                : value.is_array() ? " items"
+                                                   : "";
   const std::string range = std::isinf(rule.range.max)
                                 ? fmt::format("at least {}", rule.range.min)
                                 : fmt::format("{} to {}", rule.range.min, rule.range.max);
@@ -95,8 +97,9 @@ Result<void> check_range(const FieldRule& rule, const json::value& value, std::s
 }
 
 Result<void> check_neutral(const FieldRule& rule, const json::value& value, std::string_view path) {
+  const std::string why = rule.about.empty() ? "" : fmt::format(": {}", rule.about);
   if (rule.neutral.empty()) {
-    return fail(ErrorCode::kUnsupported, fmt::format("{} is not supported", path),
+    return fail(ErrorCode::kUnsupported, fmt::format("{} is not supported{}", path, why),
                 std::string(path));
   }
   const json::value allowed = json::parse(rule.neutral);
@@ -107,7 +110,7 @@ Result<void> check_neutral(const FieldRule& rule, const json::value& value, std:
     list += json::serialize(item);
   }
   return fail(ErrorCode::kUnsupported,
-              fmt::format("{} is supported only as {}; it is {}", path, list, shown(value)),
+              fmt::format("{} is supported only as {}; it is {}{}", path, list, shown(value), why),
               std::string(path));
 }
 
@@ -134,6 +137,10 @@ Result<void> check_value(const FieldRule& rule, const json::value& value, std::s
 std::unexpected<Error> unknown_field(std::string_view path) {
   return fail(ErrorCode::kInvalidArgument, fmt::format("there is no parameter '{}'", path),
               std::string(path));
+}
+
+std::unexpected<Error> missing_field(std::string_view path) {
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{} is missing", path), std::string(path));
 }
 
 std::optional<std::int64_t> read_integer(const json::value& value) {

@@ -1,54 +1,20 @@
-// OpenAI's dialect over HTTP: completions of chats and texts, streamed or whole, and the models.
-// Owned by the routes; handlers run on the network thread, parsing and prompts on workers.
+// OpenAI's completions of chats and texts, and its list of models. Pure functions.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <chrono>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include "api/answer_channel.h"
+#include "api/answer_writer.h"
 #include "api/answerer.h"
-#include "api/api_metrics.h"
-#include "api/exchange.h"
-#include "api/openai_reply.h"
-#include "api/openai_request.h"
+#include "base/result.h"
 
 namespace jarip {
 
-class OpenAi {
- public:
-  OpenAi(boost::asio::thread_pool& workers, ApiMetrics& metrics,
-         std::chrono::milliseconds ping_interval);
+[[nodiscard]] Result<AnswerPlan> plan_chat(std::string_view body, const ModelCard& card);
+[[nodiscard]] Result<AnswerPlan> plan_completion(std::string_view body, const ModelCard& card);
 
-  // The answerer outlives each of these.
-  boost::asio::awaitable<void> complete(OpenAiEndpoint endpoint, Exchange& exchange,
-                                        Answerer& answerer);
-  boost::asio::awaitable<void> list_models(Exchange& exchange, const Answerer& answerer);
-  boost::asio::awaitable<void> show_model(Exchange& exchange, const Answerer& answerer,
-                                          std::string_view id);
-
- private:
-  // An answer that has been started.
-  struct Started {
-    TurnId id = 0;
-    bool is_stream = false;
-    bool include_usage = false;
-  };
-
-  boost::asio::awaitable<Result<Started>> start(OpenAiEndpoint endpoint, const Request& request,
-                                                Answerer& answerer,
-                                                std::shared_ptr<AnswerChannel> channel);
-  boost::asio::awaitable<void> send_whole(Exchange& exchange, AnswerChannel& channel,
-                                          const AnswerHeader& header);
-  boost::asio::awaitable<void> send_stream(Exchange& exchange, AnswerChannel& channel,
-                                           const AnswerHeader& header, bool include_usage);
-
-  boost::asio::thread_pool& workers_;
-  ApiMetrics& metrics_;
-  std::chrono::milliseconds ping_interval_;
-};
+[[nodiscard]] std::string models_json(const ModelCard& card);
+// Errors: kNotFound.
+[[nodiscard]] Result<std::string> model_json(const ModelCard& card, std::string_view id);
 
 }  // namespace jarip

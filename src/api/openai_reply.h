@@ -1,14 +1,13 @@
-// Answers of OpenAI's completion endpoints as JSON text, whole or as a stream of events. A writer
-// belongs to one answer.
+// Answers of OpenAI's completion endpoints as JSON text, whole or as a stream of events.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/answer_writer.h"
 #include "api/openai_request.h"
 #include "app/turn.h"
 #include "base/result.h"
@@ -24,34 +23,35 @@ struct AnswerHeader {
   std::string fingerprint;
 };
 
-class OpenAiStreamWriter {
+class OpenAiWriter final : public AnswerWriter {
  public:
-  OpenAiStreamWriter(const AnswerHeader& header, bool include_usage);
+  OpenAiWriter(const AnswerHeader& header, std::uint32_t n_choices, bool include_usage);
 
-  // Each appends whole server-sent events. The role comes before the first delta or the end.
-  void append_delta(std::string& out, const TextDelta& delta);
-  // The last delta with its reason, the usage if it was asked for, and [DONE].
-  void append_end(std::string& out, const TurnEnd& end);
+  // The role comes before a choice's first delta or its end.
+  void append_delta(std::string& out, std::uint32_t choice, const TextDelta& delta) override;
+  // The last delta, with its reason and the seed that gives this choice alone.
+  void append_end(std::string& out, std::uint32_t choice, const TurnEnd& end) override;
+  // The usage if it was asked for, and [DONE].
+  void append_finish(std::string& out) override;
   // After this the stream ends without [DONE].
-  static void append_error(std::string& out, const Error& error);
+  void append_error(std::string& out, const Error& error) override;
+
+  [[nodiscard]] std::string whole(const std::vector<WholeAnswer>& answers) override;
 
  private:
+  struct Choice {
+    bool has_begun = false;
+    std::size_t text_offset = 0;  // characters before the next delta
+    TurnEnd end;
+  };
+
   void append_chunk(std::string& out, std::string_view choice) const;
-  void append_role(std::string& out);
+  void append_role(std::string& out, std::uint32_t choice);
 
-  OpenAiEndpoint endpoint_;
+  AnswerHeader header_;
   bool include_usage_;
-  bool has_begun_ = false;
-  std::size_t text_offset_ = 0;  // characters before the next delta
-  std::string prefix_;           // of every chunk, up to its choices
+  std::string prefix_;  // of every chunk, up to its choices
+  std::vector<Choice> choices_;
 };
-
-// The answer to a request without stream; deltas in order.
-[[nodiscard]] std::string openai_answer_json(const AnswerHeader& header,
-                                             const std::vector<TextDelta>& deltas,
-                                             const TurnEnd& end);
-
-// An answer that ended in failure, or was cut off by the server; nullopt for every other one.
-[[nodiscard]] std::optional<Error> failure_of(const TurnEnd& end);
 
 }  // namespace jarip

@@ -22,6 +22,7 @@ TurnEnd ended(TurnFinish finish) {
   end.n_prompt_tokens = 5;
   end.n_cached_tokens = 2;
   end.n_new_tokens = 3;
+  end.seed = 0xFFFFFFFFFFFFFFFFU;  // as JSON's readers take it: -1
   return end;
 }
 
@@ -48,11 +49,12 @@ TokenDetail detail(const std::string& bytes, float logprob) {
 }
 
 TEST(OpenAiReply, StreamsAChatAsItsClientsExpect) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kChat), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
   std::string out;
-  writer.append_delta(out, {"Hel\"lo\n", {}});
-  writer.append_delta(out, {"한", {}});
-  writer.append_end(out, ended(TurnFinish::kStop));
+  writer.append_delta(out, 0, {"Hel\"lo\n", {}});
+  writer.append_delta(out, 0, {"한", {}});
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  writer.append_finish(out);
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 5U);
   const std::string common =
@@ -64,15 +66,16 @@ TEST(OpenAiReply, StreamsAChatAsItsClientsExpect) {
   EXPECT_EQ(events[0], chunk(R"({"role":"assistant","content":""})", "null"));
   EXPECT_EQ(events[1], chunk(R"({"content":"Hel\"lo\n"})", "null"));
   EXPECT_EQ(events[2], chunk(R"({"content":"한"})", "null"));
-  EXPECT_EQ(events[3], chunk("{}", R"("stop")"));
+  EXPECT_EQ(events[3], chunk("{}", R"("stop","seed":-1)"));
   EXPECT_EQ(events[4].as_string(), "[DONE]");
 }
 
 TEST(OpenAiReply, UsageComesInAChunkOfItsOwnAndOnlyWhenAsked) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kChat), true);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, true);
   std::string out;
-  writer.append_delta(out, {"x", {}});
-  writer.append_end(out, ended(TurnFinish::kLength));
+  writer.append_delta(out, 0, {"x", {}});
+  writer.append_end(out, 0, ended(TurnFinish::kLength));
+  writer.append_finish(out);
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 5U);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -87,9 +90,10 @@ TEST(OpenAiReply, UsageComesInAChunkOfItsOwnAndOnlyWhenAsked) {
 }
 
 TEST(OpenAiReply, AnEmptyAnswerStillHasItsRoleAndItsEnd) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kChat), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
   std::string out;
-  writer.append_end(out, ended(TurnFinish::kStop));
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  writer.append_finish(out);
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 3U);
   EXPECT_EQ(events[0].at("choices").at(0).at("delta").at("role"), "assistant");
@@ -97,23 +101,25 @@ TEST(OpenAiReply, AnEmptyAnswerStillHasItsRoleAndItsEnd) {
 }
 
 TEST(OpenAiReply, StreamsATextWithoutRoles) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kCompletions), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kCompletions), 1, false);
   std::string out;
-  writer.append_delta(out, {"x", {}});
-  writer.append_end(out, ended(TurnFinish::kLength));
+  writer.append_delta(out, 0, {"x", {}});
+  writer.append_end(out, 0, ended(TurnFinish::kLength));
+  writer.append_finish(out);
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 3U);
   EXPECT_EQ(events[0].at("object"), "text_completion");
   EXPECT_EQ(events[0].at("choices").at(0),
             json::parse(R"({"text":"x","index":0,"logprobs":null,"finish_reason":null})"));
-  EXPECT_EQ(events[1].at("choices").at(0),
-            json::parse(R"({"text":"","index":0,"logprobs":null,"finish_reason":"length"})"));
+  EXPECT_EQ(
+      events[1].at("choices").at(0),
+      json::parse(R"({"text":"","index":0,"logprobs":null,"finish_reason":"length","seed":-1})"));
 }
 
 TEST(OpenAiReply, ADeltaThatIsOnlyLogprobsHasNoEmptyContent) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kChat), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
   std::string out;
-  writer.append_delta(out, {"", {detail("a", -0.5F)}});
+  writer.append_delta(out, 0, {"", {detail("a", -0.5F)}});
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 2U);
   EXPECT_TRUE(events[1].at("choices").at(0).at("delta").as_object().empty());
@@ -121,10 +127,10 @@ TEST(OpenAiReply, ADeltaThatIsOnlyLogprobsHasNoEmptyContent) {
 }
 
 TEST(OpenAiReply, ChatLogprobsHaveTheExactBytes) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kChat), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
   std::string out;
   writer.append_delta(
-      out,
+      out, 0,
       {"a", {detail("\xED\x95", -std::numeric_limits<float>::infinity()), detail("\"", -0.25F)}});
   const auto content = events_of(out)[1].at("choices").at(0).at("logprobs").at("content");
   EXPECT_EQ(content.at(0).at("token"), "\xEF\xBF\xBD");
@@ -137,10 +143,10 @@ TEST(OpenAiReply, ChatLogprobsHaveTheExactBytes) {
 }
 
 TEST(OpenAiReply, TextLogprobsCountCharactersOverAllChunks) {
-  OpenAiStreamWriter writer(header(OpenAiEndpoint::kCompletions), false);
+  OpenAiWriter writer(header(OpenAiEndpoint::kCompletions), 1, false);
   std::string out;
-  writer.append_delta(out, {"한a", {detail("한", -1), detail("a", -2)}});
-  writer.append_delta(out, {"b", {detail("b", -3)}});
+  writer.append_delta(out, 0, {"한a", {detail("한", -1), detail("a", -2)}});
+  writer.append_delta(out, 0, {"b", {detail("b", -3)}});
   const auto events = events_of(out);
   EXPECT_EQ(events[0].at("choices").at(0).at("logprobs"),
             json::parse(R"({"tokens":["한","a"],"token_logprobs":[-1,-2],
@@ -150,19 +156,48 @@ TEST(OpenAiReply, TextLogprobsCountCharactersOverAllChunks) {
 }
 
 TEST(OpenAiReply, AWholeAnswerIsTheStreamPutTogether) {
-  const auto answer = json::parse(openai_answer_json(
-      header(OpenAiEndpoint::kChat), {{"a", {detail("a", -1)}}, {"b", {detail("b", -2)}}},
-      ended(TurnFinish::kStop)));
+  const auto answer = json::parse(
+      OpenAiWriter(header(OpenAiEndpoint::kChat), 1, false)
+          .whole({{"ab", {detail("a", -1), detail("b", -2)}, ended(TurnFinish::kStop)}}));
   EXPECT_EQ(answer.at("object"), "chat.completion");
   EXPECT_EQ(answer.at("choices").at(0).at("message").at("content"), "ab");
   EXPECT_EQ(answer.at("choices").at(0).at("message").at("role"), "assistant");
   EXPECT_EQ(answer.at("choices").at(0).at("finish_reason"), "stop");
   EXPECT_EQ(answer.at("choices").at(0).at("logprobs").at("content").as_array().size(), 2U);
   EXPECT_EQ(answer.at("usage").at("total_tokens").as_int64(), 8);
-  const auto text = json::parse(openai_answer_json(header(OpenAiEndpoint::kCompletions),
-                                                   {{"a", {}}}, ended(TurnFinish::kLength)));
-  EXPECT_EQ(text.at("choices").at(0),
-            json::parse(R"({"index":0,"text":"a","logprobs":null,"finish_reason":"length"})"));
+  const auto text = json::parse(OpenAiWriter(header(OpenAiEndpoint::kCompletions), 1, false)
+                                    .whole({{"a", {}, ended(TurnFinish::kLength)}}));
+  EXPECT_EQ(
+      text.at("choices").at(0),
+      json::parse(R"({"index":0,"text":"a","logprobs":null,"finish_reason":"length","seed":-1})"));
+}
+
+TEST(OpenAiReply, SeveralChoicesAreToldApartAndThePromptCountsOnce) {
+  const auto whole = json::parse(
+      OpenAiWriter(header(OpenAiEndpoint::kChat), 2, false)
+          .whole({{"a", {}, ended(TurnFinish::kStop)}, {"b", {}, ended(TurnFinish::kLength)}}));
+  EXPECT_EQ(whole.at("choices").at(1).at("index").as_int64(), 1);
+  EXPECT_EQ(whole.at("choices").at(1).at("message").at("content"), "b");
+  EXPECT_EQ(whole.at("choices").at(1).at("finish_reason"), "length");
+  const auto usage = json::parse(R"({"prompt_tokens":5,"completion_tokens":6,"total_tokens":11,
+                                     "prompt_tokens_details":{"cached_tokens":2}})");
+  EXPECT_EQ(whole.at("usage"), usage);
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 2, true);
+  std::string out;
+  writer.append_delta(out, 1, {"b", {}});
+  writer.append_delta(out, 0, {"a", {}});
+  writer.append_end(out, 1, ended(TurnFinish::kStop));
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  writer.append_finish(out);
+  const auto events = events_of(out);
+  ASSERT_EQ(events.size(), 8U);
+  const int expected[] = {1, 1, 0, 0, 1, 0};
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(events[i].at("choices").at(0).at("index").as_int64(), expected[i]) << i;
+  }
+  EXPECT_EQ(events[0].at("choices").at(0).at("delta").at("role"), "assistant");
+  EXPECT_EQ(events[2].at("choices").at(0).at("delta").at("role"), "assistant");
+  EXPECT_EQ(events[6].at("usage"), usage);
 }
 
 TEST(OpenAiReply, OnlyFailedAndInterruptedAnswersAreFailures) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/schema_set.h"
 #include "app/turn.h"
 #include "base/result.h"
 
@@ -14,16 +15,19 @@ enum class OpenAiEndpoint : std::uint8_t { kChat, kCompletions };
 
 struct OpenAiRequest {
   Turn turn;
+  std::uint32_t n_choices = 1;
   bool is_stream = false;
   bool include_usage = false;  // of a stream; other answers always have it
 };
 
-inline constexpr std::uint32_t kMaxJsonDepth = 128;
+inline constexpr std::uint32_t kMaxAnswers = 128;
 
 // n_vocab bounds token ids. Errors: kInvalidArgument and kUnsupported, naming the field by its path
 // ("messages[1].content[0].type").
 [[nodiscard]] Result<OpenAiRequest> parse_openai_request(OpenAiEndpoint endpoint,
                                                          std::string_view body,
                                                          std::uint32_t n_vocab);
+
+void describe_openai_requests(SchemaSet& schemas);
 
 }  // namespace jarip

@@ -72,6 +72,26 @@ TEST(OpenAiRequest, ReadsEverySamplingField) {
   EXPECT_TRUE(request.include_usage);
 }
 
+TEST(OpenAiRequest, AsksForSeveralAnswers) {
+  EXPECT_EQ(parsed(kChat, chat("")).n_choices, 1U);
+  EXPECT_EQ(parsed(kChat, chat(R"("n":128)")).n_choices, 128U);
+  EXPECT_EQ(parsed(kCompletions, completion(R"("n":3)")).n_choices, 3U);
+}
+
+TEST(OpenAiRequest, AnAnswerMayGoOnWhereTheLastMessageEnds) {
+  EXPECT_FALSE(parsed(kChat, chat("")).turn.continues_last);
+  EXPECT_TRUE(parsed(kChat, chat(R"("continue_final_message":true)")).turn.continues_last);
+  EXPECT_TRUE(parsed(kChat, chat(R"("continue_final_message":true,"add_generation_prompt":false)"))
+                  .turn.continues_last);
+}
+
+TEST(OpenAiRequest, LengthsAreCharactersAndNotBytes) {
+  std::string stop;
+  for (int i = 0; i < 1024; ++i) stop += "한";
+  EXPECT_EQ(parsed(kChat, chat(R"("stop":")" + stop + '"')).turn.stop.front(), stop);
+  EXPECT_FALSE(parse_openai_request(kChat, chat(R"("stop":"x)" + stop + '"'), kVocab));
+}
+
 TEST(OpenAiRequest, LogprobsOfAChatWithoutAlternativesAreZeroAlternatives) {
   EXPECT_EQ(parsed(kChat, chat(R"("logprobs":true)")).turn.n_logprobs, 0U);
   EXPECT_FALSE(parsed(kChat, chat(R"("logprobs":false)")).turn.n_logprobs);
@@ -255,6 +275,8 @@ TEST(OpenAiRequest, RefusesNumbersOutOfRangeByName) {
       {kChat, chat(R"("logit_bias":{"":0})"), kInvalid, "logit_bias."},
       {kChat, chat(R"("logit_bias":{"1":101})"), kInvalid, "logit_bias.1"},
       {kChat, chat(R"("logit_bias":{"1":"2"})"), kInvalid, "logit_bias.1"},
+      {kChat, chat(R"("n":0)"), kInvalid, "n"},
+      {kChat, chat(R"("n":129)"), kInvalid, "n"},
       {kCompletions, completion(R"("logprobs":21)"), kInvalid, "logprobs"},
       {kCompletions, R"({"prompt":[100]})", kInvalid, "prompt[0]"},
       {kCompletions, R"({"prompt":[1,-1]})", kInvalid, "prompt[1]"},
@@ -346,7 +368,9 @@ TEST(OpenAiRequest, RefusesParametersItCannotHonourByName) {
       {kChat, chat(R"("echo":true)"), kInvalid, "echo"},
       {kCompletions, completion(R"("messages":[])"), kInvalid, "messages"},
       {kCompletions, completion(R"("max_completion_tokens":1)"), kInvalid, "max_completion_tokens"},
-      {kChat, chat(R"("n":2)"), kUnsupported, "n"},
+      {kChat, chat(R"("continue_final_message":true,"add_generation_prompt":true)"), kUnsupported,
+       "add_generation_prompt"},
+      {kChat, chat(R"("add_generation_prompt":false)"), kUnsupported, "add_generation_prompt"},
       {kChat, chat(R"("tools":[{"type":"function"}])"), kUnsupported, "tools"},
       {kChat, chat(R"("tool_choice":"auto")"), kUnsupported, "tool_choice"},
       {kChat, chat(R"("tool_choice":{"type":"function"})"), kUnsupported, "tool_choice"},

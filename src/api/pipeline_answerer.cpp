@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "app/prompt.h"
+
 namespace jarip {
 namespace {
 
@@ -27,6 +29,19 @@ PipelineAnswerer::PipelineAnswerer(Pipeline& pipeline, LoadedModel& model)
       fmt::format("fp_{:016x}",
                   hash_of(fmt::format("{}/{}/{}/{}/{}/{}", JARIP_VERSION, card_.name, card_.created,
                                       card_.n_vocab, card_.n_ctx, model.arithmetic())));
+}
+
+std::vector<TokenId> PipelineAnswerer::tokenize(std::string_view text,
+                                                const TokenizeOptions& options) const {
+  const Tokenizer& tokenizer = model_.tokenizer();
+  std::vector<TokenId> tokens = tokenizer.encode(
+      text, options.parse_special ? SpecialTokens::kParse : SpecialTokens::kAsText);
+  if (options.add_special) ensure_bos(tokens, tokenizer);
+  return tokens;
+}
+
+std::string PipelineAnswerer::token_bytes(TokenId id) const {
+  return std::string(model_.tokenizer().token_bytes(id));
 }
 
 }  // namespace jarip

@@ -3,12 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "api/anthropic.h"
+#include "api/embeddings.h"
 #include "api/error_reply.h"
+#include "api/infill.h"
+#include "api/openai.h"
+#include "api/responses.h"
 #include "api/static_files.h"
+#include "api/token_tools.h"
 
 namespace jarip {
 namespace {
@@ -19,6 +28,7 @@ namespace asio = boost::asio;
 constexpr std::size_t kWorkers = 2;
 constexpr std::string_view kModelsFolder = "/v1/models/";
 constexpr std::size_t kMaxShownPath = 100;
+constexpr std::string_view kFirstAnthropicVersion = "2023-06-01";
 
 bool path_matches(std::string_view route, std::string_view path) {
   return route.ends_with('/') ? path.size() > route.size() && path.starts_with(route)
@@ -37,6 +47,18 @@ bool is_json(const Request& request) {
   return essence == "application/json";
 }
 
+// Anthropic's versions are dates. Before this one its events had another form.
+Result<void> check_version(const ApiOperation& api, const Request& request) {
+  const std::string* version = request.find_header("anthropic-version");
+  if (api.error_shape != ErrorShape::kAnthropic || version == nullptr) return {};
+  const bool is_date = version->size() == kFirstAnthropicVersion.size() &&
+                       version->find_first_not_of("0123456789-") == std::string::npos;
+  if (is_date && *version >= kFirstAnthropicVersion) return {};
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("anthropic-version must be {} or a later date", kFirstAnthropicVersion),
+              "anthropic-version");
+}
+
 void add_method(std::string& list, std::string_view method) {
   if (!list.empty()) list += ", ";
   list += method;
@@ -46,12 +68,40 @@ void add_method(std::string& list, std::string_view method) {
 }  // namespace
 
 const Routes::Route Routes::kRoutes[] = {
-    {"GET", "/health", &Routes::health},
-    {"GET", "/metrics", &Routes::metrics},
-    {"GET", "/v1/models", &Routes::models},
-    {"GET", kModelsFolder, &Routes::model},
-    {"POST", "/v1/chat/completions", &Routes::chat_completions},
-    {"POST", "/v1/completions", &Routes::completions},
+    {{"GET", "/health", "Whether the server is ready.", "", "Health"}, &Routes::health},
+    {{"GET", "/metrics", "Counts and times, as Prometheus reads them."}, &Routes::metrics},
+    {{"GET", "/openapi.json", "This document.", "", "Document"}, &Routes::openapi},
+    {{"GET", "/v1/models", "The models that are loaded.", "", "ModelList"}, &Routes::models},
+    {{"GET", kModelsFolder, "One model.", "", "Model"}, &Routes::model},
+    {{"POST", "/v1/chat/completions", "Answer a chat.", "ChatCompletionRequest", "ChatCompletion",
+      true},
+     &plan_chat},
+    {{"POST", "/v1/completions", "Go on with a text.", "CompletionRequest", "TextCompletion", true},
+     &plan_completion},
+    {{"POST", "/v1/responses", "Answer, in the form of OpenAI's Responses API.", "ResponsesRequest",
+      "Response", true},
+     &plan_response},
+    {{"POST", "/v1/messages", "Answer, in the form of Anthropic's Messages API.",
+      "AnthropicMessagesRequest", "AnthropicReply", true, ErrorShape::kAnthropic},
+     &plan_messages},
+    {{"POST", "/v1/messages/count_tokens", "How many tokens a request for an answer has.",
+      "AnthropicCountTokensRequest", "AnthropicTokenCount", false, ErrorShape::kAnthropic},
+     &count_tokens_json},
+    {{"POST", "/v1/embeddings", "Refused: the models that run here don't embed.",
+      "EmbeddingsRequest", "Embeddings"},
+     &embeddings_json},
+    {{"POST", "/v1/rerank", "Refused: the models that run here don't rank.", "RerankRequest",
+      "Ranking"},
+     &rerank_json},
+    {{"POST", "/infill", "Fill a gap in code, for models that can.", "InfillRequest", "InfillReply",
+      true},
+     &plan_infill},
+    {{"POST", "/tokenize", "Text to tokens.", "TokenizeRequest", "TokenizeReply"}, &tokenize_json},
+    {{"POST", "/detokenize", "Tokens to text.", "DetokenizeRequest", "DetokenizeReply"},
+     &detokenize_json},
+    {{"POST", "/apply-template", "Messages as the text that the model reads.",
+      "ApplyTemplateRequest", "ApplyTemplateReply"},
+     &apply_template_json},
 };
 
 Routes::Routes(MetricsRegistry& registry, const RoutesOptions& options)
@@ -59,7 +109,7 @@ Routes::Routes(MetricsRegistry& registry, const RoutesOptions& options)
       options_(options),
       metrics_(registry),
       workers_(kWorkers),
-      openai_(workers_, metrics_, options.ping_interval) {}
+      answering_(workers_, metrics_, options.ping_interval) {}
 
 Routes::~Routes() { workers_.join(); }
 
@@ -75,12 +125,13 @@ asio::awaitable<void> Routes::handle(const Request& request, ResponseStream& str
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::string allowed_methods;
   for (const Route& route : kRoutes) {
-    if (!path_matches(route.path, request.path)) continue;
-    if (route.method == method) {
-      co_await (this->*route.call)(exchange);
+    if (!path_matches(route.api.path, request.path)) continue;
+    if (route.api.method == method) {
+      exchange.set_error_shape(route.api.error_shape);
+      co_await run(route, exchange);
       co_return;
     }
-    add_method(allowed_methods, route.method);
+    add_method(allowed_methods, route.api.method);
   }
   const auto file = serve_file(options_.web_files, request);
   if (file && method == "GET") {
@@ -92,6 +143,43 @@ asio::awaitable<void> Routes::handle(const Request& request, ResponseStream& str
     co_await preflight(exchange, std::move(allowed_methods));
   } else {
     co_await no_route(exchange, std::move(allowed_methods));
+  }
+}
+
+asio::awaitable<void> Routes::run(const Route& route, Exchange& exchange) {
+  if (const auto* call = std::get_if<Call>(&route.handler)) return (this->**call)(exchange);
+  return run_with_model(route, exchange);
+}
+
+asio::awaitable<void> Routes::run_with_model(const Route& route, Exchange& exchange) {
+  if (!is_json(exchange.request())) {
+    co_await exchange.send_error({ErrorCode::kUnsupported,
+                                  "the body must be sent as content-type: application/json",
+                                  std::string(kContentType)});
+    co_return;
+  }
+  if (const auto known = check_version(route.api, exchange.request()); !known) {
+    co_await exchange.send_error(known.error());
+    co_return;
+  }
+  Answerer* const answerer = answerer_.load();
+  if (answerer == nullptr) {
+    co_await exchange.send_error(not_ready());
+    co_return;
+  }
+  if (const auto* plan = std::get_if<PlanAnswer>(&route.handler)) {
+    co_await answering_.answer(*plan, exchange, *answerer);
+    co_return;
+  }
+  const auto compute = std::get<Compute>(route.handler);
+  auto work = [&]() -> asio::awaitable<Result<std::string>> {
+    co_return compute(exchange.request().body, *answerer);
+  };
+  auto reply = co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+  if (reply) {
+    co_await exchange.send_json(*std::move(reply));
+  } else {
+    co_await exchange.send_error(reply.error());
   }
 }
 
@@ -116,8 +204,9 @@ asio::awaitable<void> Routes::preflight(Exchange& exchange, std::string allowed_
   Response response{204, {{"allow", allowed_methods}}, {}};
   if (!exchange.request().allowed_origin.empty()) {
     response.headers.push_back({"access-control-allow-methods", std::move(allowed_methods)});
-    response.headers.push_back(
-        {"access-control-allow-headers", "authorization, content-type, x-request-id"});
+    response.headers.push_back({"access-control-allow-headers",
+                                "authorization, content-type, x-api-key, anthropic-version, "
+                                "anthropic-beta, x-request-id"});
     response.headers.push_back({"access-control-max-age", "600"});
   }
   co_await exchange.send(std::move(response));
@@ -149,47 +238,36 @@ asio::awaitable<void> Routes::metrics(Exchange& exchange) {
       {200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}}, registry_.render()});
 }
 
+asio::awaitable<void> Routes::openapi(Exchange& exchange) {
+  static const std::string document = [] {
+    std::vector<ApiOperation> operations;
+    for (const Route& route : kRoutes) operations.push_back(route.api);
+    return openapi_json(operations);
+  }();
+  co_await exchange.send_json(document);
+}
+
 asio::awaitable<void> Routes::models(Exchange& exchange) {
   if (const Answerer* answerer = answerer_.load()) {
-    co_await openai_.list_models(exchange, *answerer);
+    co_await exchange.send_json(models_json(answerer->card()));
   } else {
     co_await exchange.send_error(not_ready());
   }
 }
 
 asio::awaitable<void> Routes::model(Exchange& exchange) {
-  if (const Answerer* answerer = answerer_.load()) {
-    co_await openai_.show_model(
-        exchange, *answerer,
-        std::string_view(exchange.request().path).substr(kModelsFolder.size()));
-  } else {
-    co_await exchange.send_error(not_ready());
-  }
-}
-
-asio::awaitable<void> Routes::chat_completions(Exchange& exchange) {
-  return complete(OpenAiEndpoint::kChat, exchange);
-}
-
-asio::awaitable<void> Routes::completions(Exchange& exchange) {
-  return complete(OpenAiEndpoint::kCompletions, exchange);
-}
-
-asio::awaitable<void> Routes::complete(OpenAiEndpoint endpoint, Exchange& exchange) {
-  if (!is_json(exchange.request())) {
-    Response response = render_error({ErrorCode::kInvalidArgument,
-                                      "the body must be sent as content-type: application/json",
-                                      {}});
-    response.status = 415;
-    co_await exchange.send(std::move(response));
-    co_return;
-  }
-  Answerer* const answerer = answerer_.load();
+  const Answerer* answerer = answerer_.load();
   if (answerer == nullptr) {
     co_await exchange.send_error(not_ready());
     co_return;
   }
-  co_await openai_.complete(endpoint, exchange, *answerer);
+  const auto reply = model_json(
+      answerer->card(), std::string_view(exchange.request().path).substr(kModelsFolder.size()));
+  if (reply) {
+    co_await exchange.send_json(*reply);
+  } else {
+    co_await exchange.send_error(reply.error());
+  }
 }
 
 }  // namespace jarip

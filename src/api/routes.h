@@ -8,11 +8,15 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 
+#include "api/answer_writer.h"
 #include "api/answerer.h"
+#include "api/answering.h"
 #include "api/api_metrics.h"
 #include "api/exchange.h"
-#include "api/openai.h"
+#include "api/openapi.h"
 #include "api/web_files.h"
 #include "base/metrics.h"
 #include "net/http_handler.h"
@@ -41,21 +45,25 @@ class Routes final : public HttpHandler {
   [[nodiscard]] Response render_refusal(const Refusal& refusal) override;
 
  private:
+  // What handles a route: a method here; a dialect's plan for answers; or a function from the
+  // request's JSON to the reply's, which runs on a worker.
   using Call = boost::asio::awaitable<void> (Routes::*)(Exchange&);
+  using Compute = Result<std::string> (*)(std::string_view body, const Answerer& answerer);
   struct Route {
-    std::string_view method;  // HEAD is answered wherever GET is
-    std::string_view path;    // one that ends in '/' stands for all below it
-    Call call;
+    ApiOperation api;  // HEAD is answered wherever GET is; a path that ends in '/' stands for all
+                       // below it
+    std::variant<Call, PlanAnswer, Compute> handler;
   };
   static const Route kRoutes[];
 
+  boost::asio::awaitable<void> run(const Route& route, Exchange& exchange);
+  boost::asio::awaitable<void> run_with_model(const Route& route, Exchange& exchange);
+
   boost::asio::awaitable<void> health(Exchange& exchange);
   boost::asio::awaitable<void> metrics(Exchange& exchange);
+  boost::asio::awaitable<void> openapi(Exchange& exchange);
   boost::asio::awaitable<void> models(Exchange& exchange);
   boost::asio::awaitable<void> model(Exchange& exchange);
-  boost::asio::awaitable<void> chat_completions(Exchange& exchange);
-  boost::asio::awaitable<void> completions(Exchange& exchange);
-  boost::asio::awaitable<void> complete(OpenAiEndpoint endpoint, Exchange& exchange);
   boost::asio::awaitable<void> no_route(Exchange& exchange, std::string allowed_methods);
   boost::asio::awaitable<void> preflight(Exchange& exchange, std::string allowed_methods);
   [[nodiscard]] Error not_ready() const;
@@ -67,7 +75,7 @@ class Routes final : public HttpHandler {
   std::atomic<float> loading_progress_{0};
   std::atomic<bool> stopping_{false};
   boost::asio::thread_pool workers_;
-  OpenAi openai_;
+  Answering answering_;
 };
 
 }  // namespace jarip

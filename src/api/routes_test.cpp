@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,7 @@ class ScriptedAnswerer final : public Answerer {
 
   const ModelCard& card() const override { return card_; }
 
-  Result<TurnId> start(Turn turn, TurnSink sink) override {
+  Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks) override {
     std::scoped_lock lock(mutex_);
     if (!turn.model.empty() && turn.model != card_.name) {
       return fail(ErrorCode::kNotFound, "no such model", "model");
@@ -46,11 +47,29 @@ class ScriptedAnswerer final : public Answerer {
                   "the prompt has 900 tokens and the context holds 512", "prompt");
     }
     if (script == "full") return fail(ErrorCode::kUnavailable, "too many requests are waiting");
-    const TurnId id = ++last_id_;
-    stopped_[id] = false;
-    threads_.emplace_back(
-        [this, id, script, sink = std::move(sink)]() mutable { run(id, script, sink); });
-    return id;
+    StartedTurn started{.ids = {}, .n_prompt_tokens = 4, .seed = turn.seed.value_or(77)};
+    for (TurnSink& sink : sinks) {
+      const TurnId id = ++last_id_;
+      stopped_[id] = false;
+      threads_.emplace_back(
+          [this, id, script, sink = std::move(sink)]() mutable { run(id, script, sink); });
+      started.ids.push_back(id);
+    }
+    return started;
+  }
+
+  // Every byte is a token; what would be read of messages is the last one.
+  Result<std::vector<TokenId>> read_prompt(const Turn& turn) const override {
+    return tokenize(script_of(turn), {});
+  }
+  Result<std::string> render(const Turn& turn) const override { return script_of(turn); }
+  std::vector<TokenId> tokenize(std::string_view text, const TokenizeOptions&) const override {
+    std::vector<TokenId> tokens;
+    for (const char byte : text) tokens.push_back(static_cast<unsigned char>(byte));
+    return tokens;
+  }
+  std::string token_bytes(TokenId id) const override {
+    return std::string(1, static_cast<char>(id));
   }
 
   void cancel(TurnId id) override {
@@ -256,6 +275,145 @@ TEST_F(RoutesTest, AChatIsStreamed) {
   EXPECT_EQ(events.back(), "data: [DONE]");
 }
 
+TEST_F(RoutesTest, TheSeedIsToldInAHeader) {
+  for (const char* stream : {"", R"(,"stream":true)"}) {
+    EXPECT_TRUE(chat("say x", stream).has("x-jarip-seed: 77"));
+    EXPECT_TRUE(chat("say x", R"(,"seed":-2)" + std::string(stream)).has("x-jarip-seed: -2"));
+  }
+}
+
+TEST_F(RoutesTest, SeveralAnswersAreWrittenWholeAndInterleaved) {
+  const json::value whole = chat("say a b", R"(,"n":3)").parsed();
+  ASSERT_EQ(whole.at("choices").as_array().size(), 3U);
+  for (const json::value& choice : whole.at("choices").as_array()) {
+    EXPECT_EQ(choice.at("message").at("content"), "ab");
+  }
+  EXPECT_EQ(whole.at("usage").at("completion_tokens").as_int64(), 6);
+  // More than a slow reader's share, so that pieces are put together.
+  const auto events = events_of(chat("count 500", R"(,"n":40,"stream":true)"));
+  EXPECT_EQ(events.back(), "data: [DONE]");
+  std::map<std::int64_t, std::string> texts;
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+    const json::value choice = json::parse(events[i].substr(6)).at("choices").at(0);
+    const auto& delta = choice.at("delta").as_object();
+    std::string& text = texts[choice.at("index").as_int64()];
+    if (const auto* content = delta.if_contains("content")) text += content->as_string();
+  }
+  std::string expected;
+  for (int i = 0; i < 500; ++i) expected += std::to_string(i) + ",";
+  ASSERT_EQ(texts.size(), 40U);
+  for (const auto& [index, text] : texts) EXPECT_EQ(text, expected) << index;
+}
+
+TEST_F(RoutesTest, EveryDialectAnswersWholeAndStreamed) {
+  const std::string prompt = R"("messages":[{"role":"user","content":"say a b"}])";
+  const std::pair<const char*, std::string> requests[] = {
+      {"/v1/responses", R"({"input":"say a b")"},
+      {"/v1/messages", R"({"max_tokens":9,)" + prompt},
+  };
+  for (const auto& [path, body] : requests) {
+    const Reply whole = post(path, body + "}");
+    EXPECT_EQ(whole.status, 200) << whole.body;
+    EXPECT_NE(whole.body.find("\"ab\""), std::string::npos) << whole.body;
+    EXPECT_TRUE(whole.has("x-jarip-seed: 77"));
+    const auto events = events_of(post(path, body + R"(,"stream":true})"));
+    ASSERT_GT(events.size(), 4U);
+    for (const std::string& event : events) EXPECT_TRUE(event.starts_with("event: ")) << event;
+    EXPECT_EQ(std::ranges::count(events, "data: [DONE]"), 0);
+  }
+}
+
+TEST_F(RoutesTest, ErrorsOfMessagesHaveAnthropicsShape) {
+  const std::string bad = R"({"max_tokens":0,"messages":[{"role":"user","content":"x"}]})";
+  for (const char* path : {"/v1/messages", "/v1/messages/count_tokens"}) {
+    const Reply reply = post(path, bad);
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(reply.parsed().at("type"), "error");
+    EXPECT_EQ(reply.error().at("type"), "invalid_request_error");
+    EXPECT_NE(reply.head.find("\r\nrequest-id: req_"), std::string::npos);
+    EXPECT_EQ(request("POST", path, "{}").status, 415);
+  }
+  const Reply old = request("POST", "/v1/messages", bad,
+                            "Content-Type: application/json\r\nanthropic-version: 2023-01-01\r\n");
+  EXPECT_EQ(old.status, 400);
+  EXPECT_NE(old.body.find("2023-06-01"), std::string::npos);
+  const std::string good = R"({"max_tokens":1,"messages":[{"role":"user","content":"say x"}]})";
+  for (const char* version : {"2023-06-01", "2026-10-21"}) {
+    EXPECT_EQ(request("POST", "/v1/messages", good,
+                      std::string("Content-Type: application/json\r\nanthropic-version: ") +
+                          version + "\r\n")
+                  .status,
+              200);
+  }
+}
+
+TEST_F(RoutesTest, TokensAreCountedMadeAndReadBack) {
+  EXPECT_EQ(
+      post("/v1/messages/count_tokens", R"({"messages":[{"role":"user","content":"abc"}]})").body,
+      R"({"input_tokens":3})");
+  EXPECT_EQ(post("/tokenize", R"({"content":"ab"})").body, R"({"tokens":[97,98]})");
+  EXPECT_EQ(
+      post("/tokenize", R"({"content":"a\u00e9","with_pieces":true})").body,
+      R"({"tokens":[{"id":97,"piece":"a"},{"id":195,"piece":[195]},{"id":169,"piece":[169]}]})");
+  EXPECT_EQ(post("/detokenize", R"({"tokens":[72,97]})").body, R"({"content":"Ha"})");
+  EXPECT_EQ(post("/detokenize", R"({"tokens":[100]})").error().at("param"), "tokens[0]");
+  EXPECT_EQ(post("/apply-template", R"({"messages":[{"role":"user","content":"x"}]})").body,
+            R"({"prompt":"x"})");
+  EXPECT_EQ(post("/tokenize", R"({"content":"a","model":"other"})").status, 404);
+}
+
+TEST_F(RoutesTest, EmbeddingsAndRankingAreRefusedForTheModelAfterTheRequestIsRead) {
+  const std::tuple<const char*, const char*, int, const char*> table[] = {
+      {"/v1/embeddings", R"({"model":"tiny","input":"x"})", 400, "model"},
+      {"/v1/embeddings", R"({"model":"tiny","input":["x",[1,2]],"encoding_format":"base64"})", 400,
+       "model"},
+      {"/v1/embeddings", R"({"model":"tiny","input":[1,100]})", 400, "input[1]"},
+      {"/v1/embeddings", R"({"model":"tiny","input":[[1],[100]]})", 400, "input[1][0]"},
+      {"/v1/embeddings", R"({"model":"tiny","input":[]})", 400, "input"},
+      {"/v1/embeddings", R"({"model":"tiny","input":""})", 400, "input"},
+      {"/v1/embeddings", R"({"model":"tiny","input":["x"],"encoding_format":"int8"})", 400,
+       "encoding_format"},
+      {"/v1/embeddings", R"({"input":"x"})", 400, "model"},
+      {"/v1/embeddings", R"({"model":"other","input":"x"})", 404, "model"},
+      {"/v1/rerank", R"({"query":"q","documents":["a",{"text":"b"}]})", 400, "model"},
+      {"/v1/rerank", R"({"query":"q","documents":[{"title":"b"}]})", 400, "documents[0]"},
+      {"/v1/rerank", R"({"query":"q","documents":[]})", 400, "documents"},
+  };
+  for (const auto& [path, body, status, param] : table) {
+    const Reply reply = post(path, body);
+    EXPECT_EQ(reply.status, status) << body;
+    EXPECT_EQ(reply.error().at("param"), param) << body << reply.body;
+  }
+}
+
+TEST_F(RoutesTest, TheDocumentOfTheApiHasEveryRouteAndItsFields) {
+  const json::value document = request("GET", "/openapi.json").parsed();
+  EXPECT_EQ(document.at("openapi"), "3.1.0");
+  const json::value& paths = document.at("paths");
+  for (const char* path : {"/health", "/v1/models", "/v1/models/{name}", "/v1/chat/completions",
+                           "/v1/completions", "/v1/responses", "/v1/messages", "/infill"}) {
+    EXPECT_TRUE(paths.as_object().contains(path)) << path;
+  }
+  const json::value& fields =
+      document.at("components").at("schemas").at("ChatCompletionRequest").at("properties");
+  EXPECT_EQ(fields.at("temperature").at("maximum").to_number<int>(), 2);
+  EXPECT_EQ(fields.at("metadata").at("description"), "Accepted; no answer depends on it.");
+}
+
+TEST_F(RoutesTest, AClientThatLeavesCancelsAllItsAnswers) {
+  TestClient client(server_.port());
+  const std::string body =
+      R"({"messages":[{"role":"user","content":"stall"}],"stream":true,"n":5})";
+  client.send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+      "Content-Type: application/json\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body);
+  client.read_until("piece");
+  EXPECT_EQ(answerer_.n_running(), 5U);
+  client.close();
+  EXPECT_TRUE(eventually_idle());
+}
+
 TEST_F(RoutesTest, ALongStreamLosesNothing) {
   const auto events = events_of(chat("count 5000", R"(,"stream":true)"));
   std::string text;
@@ -365,10 +523,11 @@ TEST_F(RoutesTest, EveryWrongRequestHasItsStatus) {
       {"POST", "/health", "", "", 405, "method_not_allowed"},
       {"POST", "/", "", "", 405, "method_not_allowed"},
       {"BREW", "/v1/completions", "", "", 405, "method_not_allowed"},
-      {"POST", "/v1/chat/completions", ok, "", 415, "invalid_value"},
-      {"POST", "/v1/chat/completions", ok, "Content-Type: text/plain\r\n", 415, "invalid_value"},
+      {"POST", "/v1/chat/completions", ok, "", 415, "unsupported_media_type"},
+      {"POST", "/v1/chat/completions", ok, "Content-Type: text/plain\r\n", 415,
+       "unsupported_media_type"},
       {"POST", "/v1/chat/completions", ok, "Content-Type: application/jsonx\r\n", 415,
-       "invalid_value"},
+       "unsupported_media_type"},
       {"POST", "/v1/chat/completions", "{", json_type, 400, "invalid_value"},
       {"POST", "/v1/chat/completions",
        R"({"model":"other","messages":[{"role":"user","content":"x"}]})", json_type, 404,

@@ -1,12 +1,12 @@
 #include "app/answer.h"
 
+#include <chrono>
 #include <utility>
 
 namespace jarip {
 namespace {
 
-TurnFinish finish_of(FinishReason reason, bool stopped) {
-  if (stopped) return TurnFinish::kStop;
+TurnFinish finish_of(FinishReason reason) {
   switch (reason) {
     case FinishReason::kEndToken:
       return TurnFinish::kStop;
@@ -27,7 +27,13 @@ TokenText text_of(TokenId id, const Tokenizer& tokenizer) {
   return {.bytes = tokenizer.token_bytes(id), .is_control = tokenizer.is_control(id)};
 }
 
-Answer::Answer(AnswerRequest request) : request_(std::move(request)), decoder_(request_.stop) {}
+double steady_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
+}
+
+Answer::Answer(AnswerRequest request)
+    : request_(std::move(request)), decoder_(request_.stop, request_.min_indent) {}
 
 void Answer::take(Event event) {
   if (!request_.echo.empty()) {
@@ -41,18 +47,33 @@ void Answer::take(Event event) {
 }
 
 void Answer::take_token(TokenEvent event) {
-  if (decoder_.stopped()) return;
+  if (decoder_.stopped() || cut_by_time_) return;
   const TokenText text = request_.text_of(event.token);
   std::optional<TokenDetail> detail;
   if (event.logprob) detail = detail_of(event);
-  emit(decoder_.push(text.is_control ? std::string_view() : text.bytes, std::move(detail)));
-  if (decoder_.stopped()) cancel_rest();
+  TextDelta delta =
+      decoder_.push(text.is_control ? std::string_view() : text.bytes, std::move(detail));
+  cut_by_time_ = is_late(delta.text);
+  emit(std::move(delta));
+  if (decoder_.stopped() || cut_by_time_) cancel_rest();
+}
+
+bool Answer::is_late(std::string_view text) {
+  if (!request_.line_time_ms) return false;
+  const double now = request_.now_ms();
+  if (!first_token_ms_) first_token_ms_ = now;
+  return text.contains('\n') && now - *first_token_ms_ > *request_.line_time_ms;
 }
 
 void Answer::take_end(EndEvent event) {
   emit(decoder_.finish());
-  TurnEnd end{.finish = finish_of(event.reason, decoder_.stopped()),
+  // What ended the answer by its text is why, whatever the engine says of its being cancelled.
+  const TurnFinish finish = decoder_.stop()                      ? TurnFinish::kStop
+                            : decoder_.stopped() || cut_by_time_ ? TurnFinish::kLength
+                                                                 : finish_of(event.reason);
+  TurnEnd end{.finish = finish,
               .error = {},
+              .stop = decoder_.stop(),
               .n_prompt_tokens = event.n_prompt_tokens,
               .n_cached_tokens = event.n_cached_tokens,
               .n_new_tokens = event.n_new_tokens + (event.end_token ? 1 : 0),

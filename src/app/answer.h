@@ -24,13 +24,18 @@ struct TokenText {
 // A model may have more rows than its tokenizer has names; such a token is no text.
 [[nodiscard]] TokenText text_of(TokenId id, const Tokenizer& tokenizer);
 
+[[nodiscard]] double steady_ms();
+
 struct AnswerRequest {
   std::vector<std::string> stop;
+  std::uint32_t min_indent = 0;
+  std::optional<double> line_time_ms = {};
   std::string echo;  // comes first, as it is
   std::uint64_t seed = 0;
   std::function<TokenText(TokenId)> text_of;
-  std::function<void(SequenceId)> cancel;  // called once, when a stop string was met
+  std::function<void(SequenceId)> cancel;  // called once, when the answer ends by its text
   TurnSink sink;
+  std::function<double()> now_ms = steady_ms;  // of a clock that only goes forward
 };
 
 class Answer {
@@ -49,10 +54,13 @@ class Answer {
   void take_end(EndEvent event);
   void emit(TextDelta delta);
   void cancel_rest();
+  [[nodiscard]] bool is_late(std::string_view text);
   [[nodiscard]] TokenDetail detail_of(const TokenEvent& event) const;
 
   AnswerRequest request_;
   AnswerDecoder decoder_;
+  std::optional<double> first_token_ms_;
+  bool cut_by_time_ = false;
 
   std::mutex mutex_;  // guards the two below
   std::optional<SequenceId> id_;

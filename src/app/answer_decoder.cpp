@@ -38,7 +38,20 @@ std::size_t StopFinder::n_held() const {
   return longest;
 }
 
-AnswerDecoder::AnswerDecoder(std::span<const std::string> stops) : finder_(stops) {}
+std::size_t IndentFinder::push(char byte) {
+  if (min_indent_ == 0) return 0;
+  if (n_undecided_ == 0) {
+    if (byte == '\n') n_undecided_ = 1;
+    return 0;
+  }
+  ++n_undecided_;
+  if (byte != ' ' && byte != '\t') return n_undecided_;
+  if (n_undecided_ > min_indent_) n_undecided_ = 0;
+  return 0;
+}
+
+AnswerDecoder::AnswerDecoder(std::span<const std::string> stops, std::uint32_t min_indent)
+    : finder_(stops), indent_(min_indent) {}
 
 TextDelta AnswerDecoder::push(std::string_view bytes, std::optional<TokenDetail> detail) {
   if (stopped_) return {};
@@ -69,9 +82,11 @@ TextDelta AnswerDecoder::read(std::string_view text) {
   for (const char byte : text) {
     held_ += byte;
     const std::size_t n_stop = finder_.push(byte);
-    if (n_stop == 0) continue;
+    const std::size_t n_cut = std::max(n_stop, indent_.push(byte));
+    if (n_cut == 0) continue;
     stopped_ = true;
-    const std::size_t end = n_shown_ + held_.size() - n_stop;
+    if (n_stop > 0) stop_ = held_.substr(held_.size() - n_stop);
+    const std::size_t end = n_shown_ + held_.size() - n_cut;
     TextDelta delta = show_until(end);
     // What is left began before the stop string, or is dropped with it.
     for (Waiting& token : waiting_) {
@@ -82,7 +97,7 @@ TextDelta AnswerDecoder::read(std::string_view text) {
     waiting_.clear();
     return delta;
   }
-  return show_until(n_shown_ + held_.size() - finder_.n_held());
+  return show_until(n_shown_ + held_.size() - std::max(finder_.n_held(), indent_.n_held()));
 }
 
 TextDelta AnswerDecoder::show_until(std::size_t end) {

@@ -39,9 +39,24 @@ class StopFinder {
   std::vector<Pattern> patterns_;
 };
 
+// Finds the first line that is indented by fewer spaces and tabs than wanted; the answer's first
+// line isn't looked at.
+class IndentFinder {
+ public:
+  explicit IndentFinder(std::uint32_t min_indent) : min_indent_(min_indent) {}
+
+  // Reads the next byte; how many of the last bytes, the line end included, are of such a line.
+  std::size_t push(char byte);
+  [[nodiscard]] std::size_t n_held() const { return n_undecided_; }
+
+ private:
+  std::uint32_t min_indent_;
+  std::size_t n_undecided_ = 0;  // bytes since and with the line end; 0: the line is fine
+};
+
 class AnswerDecoder {
  public:
-  explicit AnswerDecoder(std::span<const std::string> stops);
+  explicit AnswerDecoder(std::span<const std::string> stops, std::uint32_t min_indent = 0);
 
   // The text that the next token makes safe to show, and the details of the tokens it belongs to:
   // the bytes of all details together are the text (what isn't valid UTF-8 apart). Empty after
@@ -53,6 +68,8 @@ class AnswerDecoder {
   [[nodiscard]] TextDelta finish();
 
   [[nodiscard]] bool stopped() const { return stopped_; }
+  // The stop string that was met.
+  [[nodiscard]] const std::optional<std::string>& stop() const { return stop_; }
 
  private:
   // A token whose detail waits for its text. Offsets are in the answer's text.
@@ -67,11 +84,13 @@ class AnswerDecoder {
   TextDelta show_until(std::size_t end);
 
   StopFinder finder_;
+  IndentFinder indent_;
   Utf8Stream characters_;
   std::string held_;
   std::size_t n_shown_ = 0;  // bytes of text already given out; held_ begins here
   std::deque<Waiting> waiting_;
   bool stopped_ = false;
+  std::optional<std::string> stop_;
 };
 
 }  // namespace jarip

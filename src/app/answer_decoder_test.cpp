@@ -67,6 +67,37 @@ TEST(AnswerDecoderTest, HoldsBackExactlyWhatMayBecomeAStopString) {
   EXPECT_EQ(decoder.finish().text, "");
 }
 
+TEST(AnswerDecoderTest, TellsWhichStopStringItMet) {
+  const std::vector<std::string> stops = {"no", "END"};
+  AnswerDecoder decoder(stops);
+  EXPECT_FALSE(decoder.stop());
+  static_cast<void>(decoder.push("the EN", {}));
+  EXPECT_FALSE(decoder.stop());
+  static_cast<void>(decoder.push("D", {}));
+  EXPECT_EQ(decoder.stop(), "END");
+}
+
+// However the text comes in pieces.
+std::string cut_at_indent(const std::string& text, std::uint32_t min_indent, std::size_t piece) {
+  AnswerDecoder decoder({}, min_indent);
+  std::string shown;
+  for (std::size_t at = 0; at < text.size() && !decoder.stopped(); at += piece) {
+    shown += decoder.push(text.substr(at, piece), {}).text;
+  }
+  shown += decoder.finish().text;
+  EXPECT_FALSE(decoder.stop());
+  return shown;
+}
+
+TEST(AnswerDecoderTest, EndsBeforeALineThatIsIndentedTooLittle) {
+  for (const std::size_t piece : {1U, 2U, 5U, 100U}) {
+    EXPECT_EQ(cut_at_indent("a\n  b\n \tc\n d\n", 2, piece), "a\n  b\n \tc");
+    EXPECT_EQ(cut_at_indent("a\n  b\n\n  c", 2, piece), "a\n  b");
+    EXPECT_EQ(cut_at_indent("a\n  b\n ", 2, piece), "a\n  b\n ");  // may still become a line
+    EXPECT_EQ(cut_at_indent("a\nb\n", 0, piece), "a\nb\n");
+  }
+}
+
 TEST(AnswerDecoderTest, TheEndReleasesWhatWasHeld) {
   const std::vector<std::string> stops = {"END"};
   AnswerDecoder decoder(stops);

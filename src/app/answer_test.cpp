@@ -21,6 +21,8 @@ struct Heard {
 
   AnswerRequest request(std::vector<std::string> stop = {}) {
     return {.stop = std::move(stop),
+            .min_indent = 0,
+            .line_time_ms = {},
             .echo = {},
             .seed = 42,
             .text_of = text_of_token,
@@ -80,6 +82,7 @@ TEST(AnswerTest, AStopStringEndsTheTextAndCancelsTheSequenceOnce) {
   EXPECT_EQ(heard.cancelled, std::vector<SequenceId>{7});
   ASSERT_TRUE(heard.end);
   EXPECT_EQ(heard.end->finish, TurnFinish::kStop);
+  EXPECT_EQ(heard.end->stop, "o w");
 }
 
 TEST(AnswerTest, AStopBeforeTheIdIsKnownCancelsAsSoonAsItIs) {
@@ -90,6 +93,27 @@ TEST(AnswerTest, AStopBeforeTheIdIsKnownCancelsAsSoonAsItIs) {
   EXPECT_TRUE(heard.cancelled.empty());
   answer.started(9);
   EXPECT_EQ(heard.cancelled, std::vector<SequenceId>{9});
+}
+
+TEST(AnswerTest, PastItsTimeTheAnswerEndsWithItsLine) {
+  Heard heard;
+  double now = 0;
+  AnswerRequest request = heard.request();
+  request.line_time_ms = 100;
+  request.now_ms = [&now] { return now; };
+  request.text_of = [](TokenId token) { return TokenText{token == 1 ? "\n" : "x", false}; };
+  Answer answer(std::move(request));
+  answer.started(7);
+  for (const TokenId id : {0, 1, 0}) answer.take(token(id));
+  EXPECT_TRUE(heard.cancelled.empty());
+  now = 101;
+  answer.take(token(0));
+  EXPECT_TRUE(heard.cancelled.empty());
+  for (const TokenId id : {1, 0}) answer.take(token(id));
+  EXPECT_EQ(heard.cancelled, std::vector<SequenceId>{7});
+  answer.take(end(FinishReason::kCancelled));
+  EXPECT_EQ(heard.text, "x\nxx\n");
+  EXPECT_EQ(heard.end->finish, TurnFinish::kLength);
 }
 
 TEST(AnswerTest, WhatWasHeldBackComesBeforeTheEnd) {

@@ -50,6 +50,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::pa
   JARIP_TRY(Tokenizer tokenizer, Tokenizer::from_gguf(file));
   loaded->tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));
   JARIP_CHECK(loaded->read_template(file));
+  loaded->infill_tokens_ = find_infill_tokens(file, *loaded->tokenizer_);
 
   auto on_progress = options.on_progress;
   LoadOptions load_options{.path = options.path, .kv_format = options.kv_format};
@@ -110,6 +111,17 @@ Result<const ChatTemplate*> LoadedModel::require_chat_template() const {
     return fail(ErrorCode::kUnsupported, why_no_template_, "messages");
   }
   return chat_template_.get();
+}
+
+Result<const InfillTokens*> LoadedModel::require_infill_tokens() const {
+  if (!infill_tokens_) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} can't fill gaps: its vocabulary has no tokens for what stands "
+                            "before and after one; models made for code completion do",
+                            name_),
+                "input_suffix");
+  }
+  return &*infill_tokens_;
 }
 
 }  // namespace jarip

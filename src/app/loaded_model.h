@@ -7,8 +7,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "app/infill.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/engine.h"
@@ -42,6 +44,8 @@ class LoadedModel {
   // Compiled for the model's vocabulary, or as it was compiled before. Any thread. Errors: those of
   // compile_source().
   [[nodiscard]] Result<std::shared_ptr<const Grammar>> compile_grammar(const GrammarSource& source);
+  // What it takes to fill gaps, or why this model can't: kUnsupported.
+  [[nodiscard]] Result<const InfillTokens*> require_infill_tokens() const;
   [[nodiscard]] const Model& model() const { return *model_; }
   // What of the options decides about an answer's bytes, in words: two models with the same file
   // and the same words answer alike.
@@ -59,6 +63,7 @@ class LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none, or none we can run
   std::string why_no_template_;
+  std::optional<InfillTokens> infill_tokens_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Engine> engine_;

@@ -28,21 +28,18 @@ Result<void> admit(const Turn& turn, const LoadedModel& model) {
   if (turn.echo && std::holds_alternative<std::vector<Message>>(turn.input)) {
     return fail(ErrorCode::kInvalidArgument, "messages can't be echoed, only text can", "echo");
   }
+  if (turn.continues_last) {
+    const auto* messages = std::get_if<std::vector<Message>>(&turn.input);
+    if (messages == nullptr || messages->empty() || messages->back().role != Role::kAssistant) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "an answer can go on only where the last message, an assistant's, ends",
+                  "messages");
+    }
+  }
   if (turn.echo && turn.n_logprobs) {
     return fail(ErrorCode::kUnsupported, "echo can't have logprobs: a prompt has none", "echo");
   }
   return {};
-}
-
-// Template and tokenizer.
-Result<std::vector<TokenId>> read_prompt(const Turn& turn, const LoadedModel& model) {
-  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&turn.input)) return *tokens;
-  if (const auto* text = std::get_if<std::string>(&turn.input)) {
-    return encode_text(*text, model.tokenizer());
-  }
-  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
-  return encode_messages(std::get<std::vector<Message>>(turn.input), *chat_template,
-                         model.tokenizer(), std::time(nullptr));
 }
 
 Result<std::shared_ptr<const Grammar>> compile_form(const std::optional<AnswerForm>& form,
@@ -74,6 +71,42 @@ void set_share(const Turn& turn, GenerateRequest& request) {
   request.user_weight = static_cast<float>(turn.weight);
 }
 
+GenerateRequest request_of(const Turn& turn, const LoadedModel& model) {
+  GenerateRequest request;
+  request.sampling = turn.sampling;
+  const std::span<const TokenId> end_tokens = model.tokenizer().end_tokens();
+  request.end_tokens.assign(end_tokens.begin(), end_tokens.end());
+  if (std::holds_alternative<Infill>(turn.input)) {
+    if (const auto tokens = model.require_infill_tokens()) {
+      request.end_tokens.insert(request.end_tokens.end(), (*tokens)->ends.begin(),
+                                (*tokens)->ends.end());
+    }
+  }
+  request.ignore_end_tokens = turn.ignore_end_tokens;
+  request.n_logprobs = turn.n_logprobs;
+  set_share(turn, request);
+  request.priority = turn.priority;
+  request.max_queue_ms = turn.max_queue_ms;
+  request.timeout_ms = turn.timeout_ms;
+  return request;
+}
+
+// Shared: events may come before submit() returns the id, and may outlast the call that submits.
+std::shared_ptr<Answer> answer_of(const Turn& turn, std::uint64_t seed, LoadedModel& model,
+                                  TurnSink sink) {
+  const Tokenizer& tokenizer = model.tokenizer();
+  Engine& engine = model.engine();
+  return std::make_shared<Answer>(
+      AnswerRequest{.stop = turn.stop,
+                    .min_indent = turn.min_indent,
+                    .line_time_ms = turn.line_time_ms,
+                    .echo = echo_of(turn, tokenizer),
+                    .seed = seed,
+                    .text_of = [&tokenizer](TokenId id) { return text_of(id, tokenizer); },
+                    .cancel = [&engine](SequenceId id) { engine.cancel(id); },
+                    .sink = std::move(sink)});
+}
+
 }  // namespace
 
 Pipeline::Pipeline(LoadedModel& model, DrawSeed draw_seed)
@@ -84,42 +117,68 @@ Pipeline::~Pipeline() = default;
 const LoadedModel& Pipeline::model() const { return state_->model; }
 
 Result<TurnId> Pipeline::start(Turn turn, TurnSink sink) {
+  std::vector<TurnSink> sinks;
+  sinks.push_back(std::move(sink));
+  JARIP_TRY(const StartedTurn started, start(std::move(turn), std::move(sinks)));
+  return started.ids.front();
+}
+
+Result<StartedTurn> Pipeline::start(Turn turn, std::vector<TurnSink> sinks) {
   LoadedModel& model = state_->model;
   Engine& engine = model.engine();
-  const Tokenizer& tokenizer = model.tokenizer();
-  JARIP_CHECK(admit(turn, model));
-  JARIP_TRY(std::vector<TokenId> prompt, read_prompt(turn, model));
-  JARIP_TRY(std::shared_ptr<const Grammar> grammar, compile_form(turn.form, model));
-
-  GenerateRequest request;
+  JARIP_TRY(const std::vector<TokenId> prompt, read_prompt(turn));
+  JARIP_TRY(const std::shared_ptr<const Grammar> grammar, compile_form(turn.form, model));
+  GenerateRequest request = request_of(turn, model);
+  request.prompt = prompt;
+  request.grammar = grammar;
   request.max_new_tokens = turn.max_new_tokens.value_or(room_after(prompt.size(), engine.n_ctx()));
-  request.sampling = std::move(turn.sampling);
-  request.sampling.seed = turn.seed ? *turn.seed : state_->draw_seed();
-  request.end_tokens.assign(tokenizer.end_tokens().begin(), tokenizer.end_tokens().end());
-  request.ignore_end_tokens = turn.ignore_end_tokens;
-  request.n_logprobs = turn.n_logprobs;
-  request.grammar = std::move(grammar);
-  set_share(turn, request);
-  request.priority = turn.priority;
-  request.max_queue_ms = turn.max_queue_ms;
-  request.timeout_ms = turn.timeout_ms;
-  request.prompt = std::move(prompt);
-
-  // Shared: events may come before submit() returns the id, and may outlast this call.
-  const auto answer = std::make_shared<Answer>(
-      AnswerRequest{.stop = std::move(turn.stop),
-                    .echo = echo_of(turn, tokenizer),
-                    .seed = request.sampling.seed,
-                    .text_of = [&tokenizer](TokenId id) { return text_of(id, tokenizer); },
-                    .cancel = [&engine](SequenceId id) { engine.cancel(id); },
-                    .sink = std::move(sink)});
-  JARIP_TRY(const SequenceId id, engine.submit(std::move(request), [answer](Event event) {
-    answer->take(std::move(event));
-  }));
-  answer->started(id);
-  return id;
+  StartedTurn started{.ids = {},
+                      .n_prompt_tokens = static_cast<std::uint32_t>(prompt.size()),
+                      .seed = turn.seed ? *turn.seed : state_->draw_seed()};
+  for (TurnSink& sink : sinks) {
+    const auto index = static_cast<std::uint32_t>(started.ids.size());
+    request.sampling.seed = seed_of_choice(started.seed, index);
+    const auto answer = answer_of(turn, request.sampling.seed, model, std::move(sink));
+    auto id = engine.submit(request, [answer](Event event) { answer->take(std::move(event)); });
+    if (!id) {
+      for (const TurnId other : started.ids) engine.cancel(other);
+      return std::unexpected(std::move(id).error());
+    }
+    answer->started(*id);
+    started.ids.push_back(*id);
+  }
+  return started;
 }
 
 void Pipeline::cancel(TurnId id) { state_->model.engine().cancel(id); }
+
+// Template and tokenizer.
+Result<std::vector<TokenId>> Pipeline::read_prompt(const Turn& turn) const {
+  const LoadedModel& model = state_->model;
+  JARIP_CHECK(admit(turn, model));
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&turn.input)) return *tokens;
+  if (const auto* text = std::get_if<std::string>(&turn.input)) {
+    return encode_text(*text, model.tokenizer());
+  }
+  if (const auto* infill = std::get_if<Infill>(&turn.input)) {
+    JARIP_TRY(const InfillTokens* tokens, model.require_infill_tokens());
+    return encode_infill(*infill, *tokens, model.tokenizer());
+  }
+  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
+  return encode_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
+                         *chat_template, model.tokenizer(), std::time(nullptr));
+}
+
+Result<std::string> Pipeline::render(const Turn& turn) const {
+  const LoadedModel& model = state_->model;
+  JARIP_CHECK(admit(turn, model));
+  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
+  JARIP_TRY(const auto segments,
+            render_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
+                            *chat_template, model.tokenizer(), std::time(nullptr)));
+  std::string text;
+  for (const RenderedSegment& segment : segments) text += segment.text;
+  return text;
+}
 
 }  // namespace jarip

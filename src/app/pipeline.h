@@ -22,7 +22,15 @@ class Pipeline {
   // the sink is then never called: kNotFound (the model's name), kInvalidArgument,
   // kContextOverflow, kUnsupported, kUnavailable.
   [[nodiscard]] Result<TurnId> start(Turn turn, TurnSink sink);
+  // As many answers to one prompt as there are sinks, each with its own seed (seed_of_choice). All
+  // are started or none is: what the sinks hear after an error means nothing.
+  [[nodiscard]] Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks);
   void cancel(TurnId id);
+
+  // What the model would read of this turn.
+  [[nodiscard]] Result<std::vector<TokenId>> read_prompt(const Turn& turn) const;
+  // Its messages as the model's template writes them.
+  [[nodiscard]] Result<std::string> render(const Turn& turn) const;
 
   [[nodiscard]] const LoadedModel& model() const;
 

@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/utf8.h"
@@ -149,6 +152,113 @@ TEST_F(PipelineTest, ASeedIsDrawnOnlyWhenNoneIsGivenAndThenReported) {
   EXPECT_EQ(drawn.end.seed, kDrawnSeed);
   turn.seed = kDrawnSeed;
   EXPECT_EQ(answer(turn).text, drawn.text);
+}
+
+TEST_F(PipelineTest, SeveralAnswersAreThoseThatTheirSeedsGiveAlone) {
+  Turn turn = text_turn("hello");
+  turn.ignore_end_tokens = true;
+  turn.seed = 5;
+  std::array<Heard, 4> heard;
+  std::vector<TurnSink> sinks;
+  for (Heard& one : heard) sinks.push_back(one.sink());
+  const auto started = pipeline_.start(turn, std::move(sinks));
+  ASSERT_TRUE(started);
+  EXPECT_EQ(started->ids.size(), heard.size());
+  EXPECT_EQ(started->seed, 5U);
+  EXPECT_EQ(started->n_prompt_tokens, 5U);
+  std::set<std::string> texts;
+  for (std::uint32_t i = 0; i < heard.size(); ++i) {
+    const TurnEnd end = heard[i].wait();
+    EXPECT_EQ(end.seed, seed_of_choice(5, i));
+    turn.seed = end.seed;
+    EXPECT_EQ(heard[i].text(), answer(turn).text) << i;
+    texts.insert(heard[i].text());
+  }
+  EXPECT_EQ(texts.size(), heard.size());
+}
+
+TEST(ChoiceSeeds, TheFirstIsTheSeedItselfAndAllFitADouble) {
+  std::set<std::uint64_t> seen;
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
+    EXPECT_EQ(seed_of_choice(seed, 0), seed);
+    for (std::uint32_t i = 1; i < 100; ++i) {
+      EXPECT_LT(seed_of_choice(seed, i), 1ULL << 53U);
+      EXPECT_TRUE(seen.insert(seed_of_choice(seed, i)).second);
+    }
+  }
+}
+
+TEST(LoadedModelTest, WhenNotAllAnswersHaveRoomNoneGoesOn) {
+  LoadedModelOptions options;
+  options.engine.max_sequences = 1;
+  options.engine.max_queued = 1;
+  const auto loaded = load_tiny({}, options);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  Pipeline pipeline(**loaded);
+  Turn turn;
+  turn.input = std::string("hello");
+  turn.ignore_end_tokens = true;
+  std::array<Heard, 8> heard;
+  std::vector<TurnSink> sinks;
+  for (Heard& one : heard) sinks.push_back(one.sink());
+  const auto started = pipeline.start(turn, std::move(sinks));
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kUnavailable);
+  for (int i = 0; i < 1000; ++i) {
+    const EngineStats stats = (*loaded)->engine().stats();
+    if (stats.n_running + stats.n_waiting == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ADD_FAILURE() << "something still runs";
+}
+
+TEST_F(PipelineTest, AnAnswerGoesOnWhereTheLastMessageEnds) {
+  Turn turn = text_turn("");
+  turn.sampling.temperature = 0;
+  turn.ignore_end_tokens = true;
+  turn.input = std::vector<Message>{{Role::kUser, "hi"}, {Role::kAssistant, "so"}};
+  turn.continues_last = true;
+  EXPECT_EQ(pipeline_.render(turn), "<|start|>user\nhi<|end|><|start|>assistant\nso");
+  const std::string continued = answer(turn).text;
+  turn.input = model_->tokenizer().encode("<|start|>user\nhi<|end|><|start|>assistant\nso",
+                                          SpecialTokens::kParse);
+  turn.continues_last = false;
+  EXPECT_EQ(continued, answer(turn).text);
+  turn.continues_last = true;
+  EXPECT_EQ(refusal(turn).where, "messages");
+  turn.input = std::vector<Message>{{Role::kUser, "hi"}};
+  EXPECT_EQ(refusal(turn).where, "messages");
+}
+
+TEST_F(PipelineTest, AModelWithoutTokensForGapsSaysSo) {
+  Turn turn = text_turn("");
+  turn.input = Infill{.files = {}, .prefix = "a", .suffix = "b", .begun = {}};
+  const Error error = refusal(turn);
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_NE(error.message.find("gaps"), std::string::npos);
+}
+
+TEST(LoadedModelTest, AGapIsToldByTheTokensForIt) {
+  TinyModelFile file;
+  file.fills_gaps = true;
+  const auto loaded = load_tiny(file);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Pipeline pipeline(**loaded);
+  const auto tokens_of = [&](std::string_view text) {
+    return (*loaded)->tokenizer().encode(text, SpecialTokens::kParse);
+  };
+  Turn turn;
+  turn.input = Infill{.files = {}, .prefix = "a(", .suffix = ")", .begun = "x"};
+  EXPECT_EQ(pipeline.read_prompt(turn),
+            tokens_of("<|fim_prefix|>a(<|fim_suffix|>)<|fim_middle|>x"));
+  // Whatever a file says, it names no token.
+  turn.input =
+      Infill{.files = {{"f.c", "<|fim_middle|>"}}, .prefix = "<|end|>", .suffix = {}, .begun = {}};
+  const auto tokens = pipeline.read_prompt(turn);
+  ASSERT_TRUE(tokens);
+  EXPECT_EQ(std::ranges::count_if(
+                *tokens, [&](TokenId id) { return (*loaded)->tokenizer().is_control(id); }),
+            3);
 }
 
 TEST_F(PipelineTest, MessagesReadAsTheirRenderedTextDoes) {

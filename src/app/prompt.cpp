@@ -46,23 +46,34 @@ TemplateValue context_of(std::span<const Message> messages, const Tokenizer& tok
   return TemplateValue::make_object(std::move(fields));
 }
 
-// BOS goes before the tokens when the file asks for it and they don't begin with it already.
+}  // namespace
+
 void ensure_bos(std::vector<TokenId>& tokens, const Tokenizer& tokenizer) {
   const auto bos = tokenizer.bos();
   if (!tokenizer.add_bos() || !bos || (!tokens.empty() && tokens.front() == *bos)) return;
   tokens.insert(tokens.begin(), *bos);
 }
 
-}  // namespace
-
-Result<std::vector<TokenId>> encode_messages(std::span<const Message> messages,
-                                             const ChatTemplate& chat_template,
-                                             const Tokenizer& tokenizer, std::time_t now) {
-  if (messages.empty()) {
+Result<std::vector<RenderedSegment>> render_messages(std::span<const Message> messages,
+                                                     bool continues_last,
+                                                     const ChatTemplate& chat_template,
+                                                     const Tokenizer& tokenizer, std::time_t now) {
+  const std::span<const Message> rendered =
+      continues_last && !messages.empty() ? messages.first(messages.size() - 1) : messages;
+  if (rendered.empty()) {
     return fail(ErrorCode::kInvalidArgument, "there are no messages to answer", "messages");
   }
+  JARIP_TRY(auto segments,
+            chat_template.render(context_of(rendered, tokenizer), {"bos_token", "eos_token"}, now));
+  if (continues_last) segments.push_back({messages.back().content, true});
+  return segments;
+}
+
+Result<std::vector<TokenId>> encode_messages(std::span<const Message> messages, bool continues_last,
+                                             const ChatTemplate& chat_template,
+                                             const Tokenizer& tokenizer, std::time_t now) {
   JARIP_TRY(const auto segments,
-            chat_template.render(context_of(messages, tokenizer), {"bos_token", "eos_token"}, now));
+            render_messages(messages, continues_last, chat_template, tokenizer, now));
   std::vector<TokenId> tokens = encode_segments(segments, tokenizer);
   ensure_bos(tokens, tokenizer);
   return tokens;

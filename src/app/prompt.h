@@ -14,10 +14,17 @@
 
 namespace jarip {
 
-// Messages through the model's template, up to where its answer begins. now: for templates that
-// write the date. Errors: kInvalidArgument (no messages, or the template's own refusal), and those
-// of ChatTemplate::render.
+// Messages as the model's template renders them, up to where its answer begins. With
+// continues_last the answer has begun already, with the last message's content. now: for templates
+// that write the date. Errors: kInvalidArgument (no messages, or the template's own refusal), and
+// those of ChatTemplate::render.
+[[nodiscard]] Result<std::vector<RenderedSegment>> render_messages(
+    std::span<const Message> messages, bool continues_last, const ChatTemplate& chat_template,
+    const Tokenizer& tokenizer, std::time_t now);
+
+// The same as tokens.
 [[nodiscard]] Result<std::vector<TokenId>> encode_messages(std::span<const Message> messages,
+                                                           bool continues_last,
                                                            const ChatTemplate& chat_template,
                                                            const Tokenizer& tokenizer,
                                                            std::time_t now);
@@ -29,6 +36,9 @@ namespace jarip {
 
 // Plain text, with BOS before it when the model file asks for one.
 [[nodiscard]] std::vector<TokenId> encode_text(std::string_view text, const Tokenizer& tokenizer);
+
+// BOS goes before the tokens when the model file asks for it and they don't begin with it already.
+void ensure_bos(std::vector<TokenId>& tokens, const Tokenizer& tokenizer);
 
 // What an answer that echoes its text or token input begins with.
 [[nodiscard]] std::string echo_of(const Turn& turn, const Tokenizer& tokenizer);

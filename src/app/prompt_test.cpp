@@ -37,7 +37,7 @@ class PromptTest : public testing::Test {
                      bool add_bos = false) {
     const auto compiled = ChatTemplate::compile(source);
     EXPECT_TRUE(compiled) << compiled.error().message;
-    return encode_messages(messages, *compiled, tokenizer(add_bos), 0);
+    return encode_messages(messages, false, *compiled, tokenizer(add_bos), 0);
   }
 
   TinyVocabulary tiny_;
@@ -95,6 +95,19 @@ TEST_F(PromptTest, MessagesGoThroughTheTemplateUpToTheAnswer) {
             "<|start|>system:ab<|end|><|start|>user:<|end|><|end|><|start|>assistant:c<|end|>"
             "<|start|>");
   EXPECT_EQ(std::ranges::count(*tokens, end_), 3) << "the typed one is text";
+}
+
+TEST_F(PromptTest, AnAnswerGoesOnAsOneTextWithItsBeginning) {
+  const auto compiled = ChatTemplate::compile("{{ messages[0].content }}<|start|>a");
+  const std::vector<Message> messages = {{Role::kUser, "q"}, {Role::kAssistant, "b<|end|>"}};
+  const auto tokens = encode_messages(messages, true, *compiled, tokenizer(), 0);
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  Ids expected = {TokenId{'q'}, start_, ab_};
+  for (const char byte : std::string_view("<|end|>")) expected.push_back(TokenId(byte));
+  EXPECT_EQ(*tokens, expected);
+  const auto nothing =
+      encode_messages(std::span(messages).last(1), true, *compiled, tokenizer(), 0);
+  EXPECT_EQ(nothing.error().where, "messages");
 }
 
 TEST_F(PromptTest, BosIsNotDoubledWhenTheTemplateWritesIt) {

@@ -32,6 +32,18 @@ struct AnswerForm {
 
 inline constexpr std::size_t kMaxUserBytes = 256;
 
+// What stands before and after a gap that the answer fills.
+struct Infill {
+  struct File {
+    std::string name;
+    std::string text;
+  };
+  std::vector<File> files;  // other files, for context
+  std::string prefix;
+  std::string suffix;
+  std::string begun;  // how the gap's text begins already
+};
+
 struct Turn {
   // Who asks: answers of one owner may share what they compute, and the machine is shared between
   // owners by weight. 0: nobody, where no keys are needed.
@@ -39,11 +51,14 @@ struct Turn {
   std::uint32_t weight = 1;
   std::string model;  // as the caller named it; empty: the only one loaded
   // Messages go through the chat template; text and token ids go in as they are.
-  std::variant<std::vector<Message>, std::string, std::vector<TokenId>> input;
+  std::variant<std::vector<Message>, std::string, std::vector<TokenId>, Infill> input;
+  bool continues_last = false;  // the answer goes on where the last message, an assistant's, ends
   SamplingParams sampling;
   std::optional<std::uint64_t> seed;            // absent: one is drawn, and reported in TurnEnd
   std::optional<std::uint32_t> max_new_tokens;  // absent: whatever the context leaves
   std::vector<std::string> stop;                // the answer ends before the first of these
+  std::uint32_t min_indent = 0;                 // ends before a line indented by fewer blanks
+  std::optional<double> line_time_ms;           // past this, the answer ends with its line
   std::optional<std::uint32_t> n_logprobs;      // 0 to 20 alternatives beside each token
   bool echo = false;  // of text and token input: the answer begins with the prompt's text
   bool ignore_end_tokens = false;
@@ -76,7 +91,8 @@ enum class TurnFinish : std::uint8_t { kStop, kLength, kCancelled, kFailed };
 
 struct TurnEnd {
   TurnFinish finish = TurnFinish::kStop;
-  std::optional<Error> error;  // set exactly when kFailed
+  std::optional<Error> error;       // set exactly when kFailed
+  std::optional<std::string> stop;  // the stop string that ended the answer
   std::uint32_t n_prompt_tokens = 0;
   std::uint32_t n_cached_tokens = 0;
   std::uint32_t n_new_tokens = 0;  // the end token, if any, included
@@ -91,5 +107,12 @@ using TurnEvent = std::variant<TextDelta, TurnEnd>;
 // Called in order on the engine's thread; TurnEnd is the last and always comes. Must be quick.
 using TurnSink = std::move_only_function<void(TurnEvent)>;
 using TurnId = std::uint64_t;
+
+// Answers that have been started, in the order of their sinks.
+struct StartedTurn {
+  std::vector<TurnId> ids;
+  std::uint32_t n_prompt_tokens = 0;
+  std::uint64_t seed = 0;  // of the first answer
+};
 
 }  // namespace jarip

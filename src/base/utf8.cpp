@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -91,6 +92,11 @@ std::size_t valid_utf8_prefix(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) { return valid_utf8_prefix(text) == text.size(); }
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
 
 std::size_t whole_utf8_prefix(std::string_view text) {
   // An incomplete character is a lead byte and up to two continuation bytes.

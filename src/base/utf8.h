@@ -32,6 +32,9 @@ struct Utf8Unit {
 [[nodiscard]] std::size_t valid_utf8_prefix(std::string_view text);
 [[nodiscard]] bool is_valid_utf8(std::string_view text);
 
+// Characters of valid UTF-8; of other bytes, those that begin one.
+[[nodiscard]] std::size_t count_characters(std::string_view text);
+
 // Bytes of the longest prefix that does not end inside a character: everything but an incomplete
 // character at the very end. Invalid bytes elsewhere don't matter.
 [[nodiscard]] std::size_t whole_utf8_prefix(std::string_view text);

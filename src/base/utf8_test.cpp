@@ -79,6 +79,11 @@ TEST(Utf8, ReplacesEachMaximalSubpartOnceAsPythonDoes) {
   for (const Case& c : kCases) EXPECT_EQ(replace_invalid(c.bytes), c.text) << c.text;
 }
 
+TEST(Utf8, CountsCharacters) {
+  EXPECT_EQ(count_characters(""), 0U);
+  EXPECT_EQ(count_characters("a한😀\0"sv), 4U);
+}
+
 TEST(Utf8, NulIsACharacterLikeAnyOther) {
   EXPECT_EQ(replace_invalid("a\0b"sv), "a\0b"sv);
   EXPECT_TRUE(is_valid_utf8("\0"sv));

@@ -13,12 +13,6 @@
 namespace jarip {
 namespace {
 
-std::size_t count_characters(std::string_view text) {
-  // Every byte of valid UTF-8 that doesn't continue a character begins one.
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 void append_cell(std::string& line, std::string_view cell, std::size_t width, Align align,
                  bool is_last) {
   const std::string padding(width - std::min(width, count_characters(cell)), ' ');

@@ -4,7 +4,12 @@
 
 namespace jarip {
 
-void append_sse_event(std::string& out, std::string_view data) {
+void append_sse_event(std::string& out, std::string_view data, std::string_view name) {
+  if (!name.empty()) {
+    out += "event: ";
+    out += name;
+    out += '\n';
+  }
   while (true) {
     const std::size_t end = std::min(data.find_first_of("\r\n"), data.size());
     out += "data: ";

@@ -11,7 +11,8 @@ inline constexpr std::string_view kSseContentType = "text/event-stream; charset=
 // A comment that clients skip; keeps idle proxies from closing the connection.
 inline constexpr std::string_view kSsePing = ": ping\n\n";
 
-// Appends one event; every line of `data` becomes a data: line of its own.
-void append_sse_event(std::string& out, std::string_view data);
+// Appends one event; every line of `data` becomes a data: line of its own. name: the event's, one
+// line; empty: none.
+void append_sse_event(std::string& out, std::string_view data, std::string_view name = {});
 
 }  // namespace jarip

@@ -12,6 +12,12 @@ TEST(Sse, AnEventIsOneDataLineAndABlankLine) {
   EXPECT_EQ(out, "data: {\"a\":1}\n\ndata: [DONE]\n\n");
 }
 
+TEST(Sse, AnEventMayHaveAName) {
+  std::string out;
+  append_sse_event(out, "1", "tick");
+  EXPECT_EQ(out, "event: tick\ndata: 1\n\n");
+}
+
 TEST(Sse, LineEndsInDataCannotEndTheEvent) {
   std::string out;
   append_sse_event(out, "a\nb\r\nc\rd\n");

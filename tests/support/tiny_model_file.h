@@ -25,6 +25,7 @@ struct TinyModelFile {
 
   std::string chat_template{kTemplate};  // empty: none
   std::uint32_t n_spare_rows = 3;        // of the embedding, beyond the tokenizer's tokens
+  bool fills_gaps = false;               // its vocabulary has the tokens for that
 
   // False when the file can't be written.
   [[nodiscard]] bool write_to(const std::filesystem::path& path) const {
@@ -49,10 +50,15 @@ struct TinyModelFile {
         .add_f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   }
 
-  static std::uint32_t add_vocabulary(GgufWriter& writer) {
+  std::uint32_t add_vocabulary(GgufWriter& writer) const {
     TinyVocabulary tiny("smollm");
     tiny.add_token("<|start|>", TokenType::kControl);
     const TokenId end = tiny.add_token("<|end|>", TokenType::kControl);
+    if (fills_gaps) {
+      for (const char* name : {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}) {
+        tiny.add_token(name, TokenType::kControl);
+      }
+    }
     std::vector<std::int32_t> types;
     for (const TokenType type : tiny->types) types.push_back(static_cast<std::int32_t>(type));
     writer.add_string("tokenizer.ggml.model", "gpt2")

@@ -81,10 +81,51 @@ def test_the_same_seed_gives_the_same_answer(client, model):
     assert len({answer(seed) for seed in range(4)}) > 1
 
 
+def test_several_answers_whole_and_streamed(client, model):
+    options = {"model": model, "messages": ask("Write a line of a poem."), "temperature": 1.2,
+               "seed": 9, "max_tokens": 12}
+    alone = client.chat.completions.create(**options)
+    several = client.chat.completions.create(**options, n=3)
+    texts = [choice.message.content for choice in several.choices]
+    assert [choice.index for choice in several.choices] == [0, 1, 2]
+    assert texts[0] == alone.choices[0].message.content
+    assert len(set(texts)) == 3
+    assert several.usage.prompt_tokens == alone.usage.prompt_tokens
+    # Each has a seed with which it comes alone.
+    again = client.chat.completions.create(**{**options, "seed": several.choices[2].seed})
+    assert again.choices[0].message.content == texts[2]
+    streamed = ["", "", ""]
+    for chunk in client.chat.completions.create(**options, n=3, stream=True):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.delta.content or ""
+    assert streamed == texts
+
+
+def test_a_drawn_seed_gives_the_answer_again(client, model):
+    options = {"model": model, "messages": ask("Write a line of a poem."), "temperature": 1.2,
+               "max_tokens": 12}
+    raw = client.chat.completions.with_raw_response.create(**options)
+    first = raw.parse()
+    assert int(raw.headers["x-jarip-seed"]) == first.choices[0].seed
+    again = client.chat.completions.create(**options, seed=first.choices[0].seed)
+    assert again.choices[0].message.content == first.choices[0].message.content
+    assert client.chat.completions.create(**options).choices[0].seed != first.choices[0].seed
+
+
+def test_several_texts_have_logprobs_of_their_own(client, model):
+    answer = client.completions.create(
+        model=model, prompt="The capital of France is", temperature=1, seed=3, max_tokens=4, n=2,
+        logprobs=3)
+    for choice in answer.choices:
+        assert "".join(choice.logprobs.tokens) == choice.text
+        assert all(len(top) in (3, 4) for top in choice.logprobs.top_logprobs)
+    assert answer.usage.completion_tokens <= 8
+
+
 def test_errors_are_the_sdks_own(client, model):
     with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model=model, messages=ask("hi"), n=2)
-    assert refused.value.param == "n"
+        client.chat.completions.create(model=model, messages=ask("hi"), extra_body={"best_of": 2})
+    assert refused.value.param == "best_of"
     assert refused.value.code == "unsupported_value"
     assert refused.value.request_id
     with pytest.raises(openai.NotFoundError):

@@ -25,7 +25,7 @@ OUT_OF_RANGE = [
     ("repetition_penalty", 0), ("repeat_penalty", -1), ("presence_penalty", 2.1),
     ("frequency_penalty", -2.1), ("max_tokens", 0), ("max_tokens", -1), ("max_tokens", 2**31),
     ("max_tokens", 2**63), ("max_completion_tokens", 0), ("seed", 2**63), ("seed", 0.5),
-    ("top_logprobs", 21), ("top_logprobs", -1), ("n", 0), ("n", 2), ("n", -1),
+    ("top_logprobs", 21), ("top_logprobs", -1), ("n", 0), ("n", 129), ("n", -1),
 ]
 
 

@@ -117,6 +117,8 @@ def eventually_refuses(server, seconds=5):
     while time.monotonic() < deadline:
         try:
             server.connect().close()
+        except ConnectionResetError:  # it came while the door was being shut
+            continue
         except ConnectionRefusedError:
             return True
     return False

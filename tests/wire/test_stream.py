@@ -97,6 +97,14 @@ def test_nothing_of_a_stop_string_is_sent(server, length):
     assert whole["finish_reason"] == "stop"
 
 
+def test_an_answer_may_go_on_where_the_last_message_ends(server):
+    messages = [{"role": "user", "content": "Count from one to ten in words."},
+                {"role": "assistant", "content": "One, two, three,"}]
+    body = {"messages": messages, "temperature": 0, "max_tokens": 8,
+            "continue_final_message": True}
+    assert "four" in content_of(chunks_of(server.events(CHAT, body)))
+
+
 def test_a_cut_answer_says_length(server):
     chunks = chunks_of(server.events(CHAT, chat_body("Tell a story.", max_tokens=3)))
     assert chunks[-1]["choices"][0]["finish_reason"] == "length"

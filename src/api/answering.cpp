@@ -1,0 +1,216 @@
+#include "api/answering.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/error_reply.h"
+#include "net/sse.h"
+
+namespace jarip {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kMaxWriteBytes = 64U << 10U;  // put together for one write
+constexpr auto kForever = std::chrono::hours(24);
+
+// However the handler is left, what still runs for it is cancelled.
+class RunningTurns {
+ public:
+  RunningTurns(Answerer& answerer, const std::vector<TurnId>& ids)
+      : answerer_(answerer), ids_(ids) {}
+  ~RunningTurns() {
+    for (const TurnId id : ids_) answerer_.cancel(id);
+  }
+  RunningTurns(const RunningTurns&) = delete;
+  RunningTurns& operator=(const RunningTurns&) = delete;
+
+ private:
+  Answerer& answerer_;
+  std::vector<TurnId> ids_;
+};
+
+// With it the same answer can be asked for again. As JSON's readers take it: signed.
+HttpField seed_header(const StartedTurn& turn) {
+  return {"x-jarip-seed", fmt::format("{}", static_cast<std::int64_t>(turn.seed))};
+}
+
+// A stream under way: what was written of it, and what has still to come.
+class Stream {
+ public:
+  Stream(AnswerWriter& writer, std::size_t n_running) : writer_(writer), n_running_(n_running) {}
+
+  // An error instead of the whole response: the first event failed before anything was written.
+  std::optional<Error> take(std::string& out, const ChoiceEvent& event) {
+    if (const auto* delta = std::get_if<TextDelta>(&event.event)) {
+      begin(out);
+      writer_.append_delta(out, event.choice, *delta);
+      return std::nullopt;
+    }
+    const auto& end = std::get<TurnEnd>(event.event);
+    if (auto failure = failure_of(end)) {
+      if (!has_begun_) return failure;
+      writer_.append_error(out, *failure);
+      n_running_ = 0;
+      return std::nullopt;
+    }
+    begin(out);
+    writer_.append_end(out, event.choice, end);
+    if (--n_running_ == 0) writer_.append_finish(out);
+    return std::nullopt;
+  }
+  void ping(std::string& out) {
+    begin(out);
+    writer_.append_ping(out);
+  }
+  [[nodiscard]] bool has_ended() const { return n_running_ == 0; }
+
+ private:
+  void begin(std::string& out) {
+    if (!std::exchange(has_begun_, true)) writer_.append_begin(out);
+  }
+
+  AnswerWriter& writer_;
+  std::size_t n_running_;
+  bool has_begun_ = false;
+};
+
+}  // namespace
+
+std::optional<Error> failure_of(const TurnEnd& end) {
+  if (end.error) return end.error;
+  if (end.finish == TurnFinish::kFailed) {
+    return Error{ErrorCode::kInternal, "the answer failed", {}};
+  }
+  if (end.finish == TurnFinish::kCancelled) {
+    return Error{ErrorCode::kUnavailable, "the server is stopping", {}};
+  }
+  return std::nullopt;
+}
+
+Answering::Answering(asio::thread_pool& workers, ApiMetrics& metrics,
+                     std::chrono::milliseconds ping_interval)
+    : workers_(workers), metrics_(metrics), ping_interval_(ping_interval) {}
+
+asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, Answerer& answerer) {
+  // Shared with the engine's thread: see AnswerChannel.
+  const auto channel =
+      std::make_shared<AnswerChannel>(asio::any_io_executor(co_await asio::this_coro::executor));
+  exchange.stream().notify_when_gone([channel] { channel->wake(); });
+  auto running = co_await start(plan, exchange.request(), answerer, channel);
+  if (!running) {
+    co_await exchange.send_error(running.error());
+    co_return;
+  }
+  const RunningTurns turns(answerer, running->turn.ids);
+  exchange.stream().drop_body();
+  running->writer->set_started(running->turn);
+  if (running->is_stream) {
+    co_await send_stream(exchange, *channel, *running);
+  } else {
+    co_await send_whole(exchange, *channel, *running);
+  }
+}
+
+// Parsing, the template and the tokenizer take time in proportion to the request: a worker does it,
+// so that the network thread stays free.
+asio::awaitable<Result<Answering::Running>> Answering::start(
+    PlanAnswer plan, const Request& request, Answerer& answerer,
+    std::shared_ptr<AnswerChannel> channel) {
+  auto work = [&]() -> asio::awaitable<Result<Running>> {
+    auto planned = plan(request.body, answerer.card());
+    if (!planned) co_return std::unexpected(std::move(planned).error());
+    std::vector<TurnSink> sinks;
+    for (std::uint32_t choice = 0; choice < planned->n_choices; ++choice) {
+      sinks.emplace_back([channel, choice, &metrics = metrics_](TurnEvent event) {
+        if (const auto* end = std::get_if<TurnEnd>(&event)) metrics.count_answer(*end);
+        channel->push(choice, std::move(event));
+      });
+    }
+    auto turn = answerer.start(std::move(planned->turn), std::move(sinks));
+    if (!turn) {
+      Error error = std::move(turn).error();
+      // An answerer that is there and can't take more has a full queue; others are told to wait.
+      if (error.code == ErrorCode::kUnavailable) error.where = kQueue;
+      co_return std::unexpected(std::move(error));
+    }
+    co_return Running{*std::move(turn), planned->is_stream, std::move(planned->writer)};
+  };
+  co_return co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+}
+
+asio::awaitable<void> Answering::send_whole(Exchange& exchange, AnswerChannel& channel,
+                                            Running& running) {
+  std::vector<WholeAnswer> answers(running.turn.ids.size());
+  std::size_t n_running = answers.size();
+  while (n_running > 0) {
+    if (exchange.stream().is_gone()) co_return;
+    auto event = channel.pop();
+    if (!event) {
+      co_await channel.wait(kForever);
+      continue;
+    }
+    WholeAnswer& answer = answers[event->choice];
+    if (auto* delta = std::get_if<TextDelta>(&event->event)) {
+      answer.text += delta->text;
+      answer.details.insert(answer.details.end(), std::make_move_iterator(delta->details.begin()),
+                            std::make_move_iterator(delta->details.end()));
+      continue;
+    }
+    answer.end = std::get<TurnEnd>(std::move(event->event));
+    if (const auto failure = failure_of(answer.end)) {
+      co_await exchange.send_error(*failure);
+      co_return;
+    }
+    --n_running;
+  }
+  co_await exchange.send({200,
+                          {{"content-type", "application/json"}, seed_header(running.turn)},
+                          running.writer->whole(answers)});
+}
+
+// The response begins with the first event, so that what fails before it can still be a plain HTTP
+// error; or with a ping, when the first event takes long and a proxy might lose patience.
+asio::awaitable<void> Answering::send_stream(Exchange& exchange, AnswerChannel& channel,
+                                             Running& running) {
+  Stream answers(*running.writer, running.turn.ids.size());
+  ResponseStream& stream = exchange.stream();
+  bool has_begun = false;
+  while (!answers.has_ended()) {
+    co_await channel.wait(ping_interval_);
+    if (stream.is_gone()) co_return;
+    std::string out;
+    while (out.size() < kMaxWriteBytes && !answers.has_ended()) {
+      const auto event = channel.pop();
+      if (!event) break;
+      if (const auto failure = answers.take(out, *event)) {
+        co_await exchange.send_error(*failure);
+        co_return;
+      }
+    }
+    if (out.empty()) answers.ping(out);
+    if (!has_begun) {
+      Response head{200,
+                    {{"content-type", std::string(kSseContentType)},
+                     {"cache-control", "no-cache"},
+                     {"x-accel-buffering", "no"},
+                     seed_header(running.turn)},
+                    {}};
+      if (!co_await exchange.begin(std::move(head))) co_return;
+      has_begun = true;
+    }
+    if (!co_await stream.write(out)) co_return;
+  }
+  static_cast<void>(co_await stream.finish());
+}
+
+}  // namespace jarip

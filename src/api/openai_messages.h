@@ -1,0 +1,27 @@
+// The messages of OpenAI's chats. Pure functions.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/field_table.h"
+#include "app/turn.h"
+#include "base/result.h"
+
+namespace jarip {
+
+// A message while its fields come in.
+struct MessageDraft {
+  std::optional<Role> role;
+  std::optional<std::string> content;
+};
+
+[[nodiscard]] FieldTable<MessageDraft> openai_message_fields();
+
+[[nodiscard]] Result<std::vector<Message>> read_openai_messages(const boost::json::value& list,
+                                                                std::string_view path);
+
+}  // namespace jarip

@@ -1,0 +1,60 @@
+// OpenAI's Responses API: answers whole and as numbered events.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/answer_writer.h"
+#include "api/responses_request.h"
+#include "base/result.h"
+
+namespace jarip {
+
+[[nodiscard]] Result<AnswerPlan> plan_response(std::string_view body, const ModelCard& card);
+
+// What is the same in everything that is sent of one response.
+struct ResponseHeader {
+  std::string id;       // resp_…
+  std::string item_id;  // msg_…
+  std::string model;
+  std::int64_t created = 0;  // Unix seconds
+  ResponseEcho echo;
+};
+
+class ResponsesWriter final : public AnswerWriter {
+ public:
+  explicit ResponsesWriter(ResponseHeader header) : header_(std::move(header)) {}
+
+  void set_started(const StartedTurn& started) override { seed_ = started.seed; }
+  void append_begin(std::string& out) override;
+  void append_delta(std::string& out, std::uint32_t choice, const TextDelta& delta) override;
+  void append_end(std::string& out, std::uint32_t choice, const TurnEnd& end) override;
+  void append_error(std::string& out, const Error& error) override;
+  [[nodiscard]] std::string whole(const std::vector<WholeAnswer>& answers) override;
+
+ private:
+  enum class Status : std::uint8_t { kInProgress, kCompleted, kIncomplete, kFailed };
+  static std::string_view name_of(Status status);
+
+  // type and members of an event; the sequence number is added.
+  void append_event(std::string& out, std::string_view type, std::string_view members);
+  void append_item_begin(std::string& out);
+  [[nodiscard]] std::string part_json(std::string_view text, std::string_view logprobs) const;
+  [[nodiscard]] std::string item_json(Status status, std::string_view content) const;
+  [[nodiscard]] std::string response_json(Status status, std::string_view output,
+                                          const TurnEnd* end, const Error* error) const;
+
+  ResponseHeader header_;
+  std::uint64_t seed_ = 0;
+  std::uint64_t n_events_ = 0;
+  bool has_item_ = false;
+  std::string text_;
+  std::vector<TokenDetail> details_;
+  std::vector<TokenDetail> unsent_;  // of tokens without text yet
+};
+
+}  // namespace jarip

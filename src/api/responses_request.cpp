@@ -1,0 +1,296 @@
+#include "api/responses_request.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <utility>
+#include <vector>
+
+#include "api/common_fields.h"
+#include "api/field_table.h"
+#include "api/json_body.h"
+#include "api/text_parts.h"
+
+namespace jarip {
+namespace {
+
+namespace json = boost::json;
+
+using Json = const json::value&;
+using Path = std::string_view;
+
+constexpr std::string_view kLogprobs = "message.output_text.logprobs";
+
+// --- items of the input ---
+
+constexpr std::string_view kPartTypes[] = {"input_text", "output_text"};
+
+// Answers come back as they were given.
+constexpr Field<TextPart> kPartFields[] = {
+    no_effect_field<TextPart>("annotations", JsonType::kList),
+    no_effect_field<TextPart>("logprobs", JsonType::kList),
+    no_effect_field<TextPart>("prompt_cache_breakpoint", JsonType::kObject),
+};
+
+struct ItemDraft {
+  Role role = Role::kUser;
+  std::string content;
+};
+
+constexpr Field<ItemDraft> kItemFields[] = {
+    used_field<ItemDraft>("type", JsonType::kString, {},
+                          [](Json value, Path path, ItemDraft&) -> Result<void> {
+                            if (value.get_string() == "message") return {};
+                            return fail(ErrorCode::kUnsupported,
+                                        fmt::format("{} is supported only as \"message\"", path),
+                                        std::string(path));
+                          })
+        .schema(R"({"enum":["message",null]})"),
+    used_field<ItemDraft>(
+        "role", JsonType::kString, {},
+        [](Json value, Path path, ItemDraft& item) -> Result<void> {
+          const std::string_view role = value.get_string();
+          if (role == "system" || role == "developer") {
+            item.role = Role::kSystem;
+          } else if (role == "assistant") {
+            item.role = Role::kAssistant;
+          } else if (role != "user") {
+            return fail(ErrorCode::kUnsupported,
+                        fmt::format("{} must be system, developer, user or assistant", path),
+                        std::string(path));
+          }
+          return {};
+        })
+        .schema(R"({"type":"string","enum":["system","developer","user","assistant"]})")
+        .required(),
+    used_field<ItemDraft>("content", JsonType::kAny, {},
+                          [](Json value, Path path, ItemDraft& item) -> Result<void> {
+                            JARIP_TRY(item.content,
+                                      read_joined_parts(value, path, {kPartTypes, kPartFields}));
+                            return {};
+                          })
+        .about("Text, or parts of text.")
+        .schema(R"({"anyOf":[{"type":"string"},{"type":"array","minItems":1,)"
+                R"("items":{"$ref":"#/components/schemas/ResponseTextPart"}}]})")
+        .required(),
+    no_effect_field<ItemDraft>("id", JsonType::kString),
+    no_effect_field<ItemDraft>("phase", JsonType::kString),
+    no_effect_field<ItemDraft>("status", JsonType::kString),
+};
+
+// --- the request ---
+
+struct Draft : AnswerDraft {
+  std::optional<std::string> instructions;
+  std::vector<Message> messages;
+  std::optional<std::uint32_t> top_logprobs;
+  bool wants_logprobs = false;
+  bool has_stream_options = false;
+  ResponseEcho echo;
+};
+using Common = CommonFields<Draft>;
+
+Result<void> read_items(const json::array& items, Path path, Draft& draft) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string item_path = join_path(path, i);
+    const auto* object = items[i].if_object();
+    if (object == nullptr) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be an object", item_path),
+                  item_path);
+    }
+    // Of an item that is no message, its type is what can't be honoured.
+    ItemDraft item;
+    if (const auto* type = object->if_contains("type"); type != nullptr && type->is_string()) {
+      JARIP_CHECK(kItemFields[0].read(*type, join_path(item_path, "type"), item));
+    }
+    JARIP_CHECK(read_object<ItemDraft>(*object, {kItemFields}, item_path, item));
+    draft.messages.push_back({item.role, std::move(item.content)});
+  }
+  return {};
+}
+
+Result<void> read_input(Json value, Path path, Draft& draft) {
+  if (const auto* text = value.if_string()) {
+    draft.messages.push_back({Role::kUser, std::string(*text)});
+    return {};
+  }
+  const auto* items = value.if_array();
+  if (items == nullptr || items->empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} must be a string or a list of messages", path), std::string(path));
+  }
+  return read_items(*items, path, draft);
+}
+
+Result<void> read_include(Json value, Path path, Draft& draft) {
+  const json::array& list = value.get_array();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string item_path = join_path(path, i);
+    JARIP_CHECK(check_value({item_path, JsonType::kString}, list[i], item_path));
+    const auto* name = list[i].if_string();
+    if (name != nullptr && *name == kLogprobs) {
+      draft.wants_logprobs = true;
+    } else if (name == nullptr || *name != "reasoning.encrypted_content") {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("{} is supported only as \"{}\"", item_path, kLogprobs), item_path);
+    }
+  }
+  return {};
+}
+
+constexpr Field<Draft> kTextFields[] = {
+    neutral_field<Draft>("format", R"([{"type": "text"}])"),
+    neutral_field<Draft>("verbosity", R"(["medium"])"),
+};
+
+constexpr Field<Draft> kStreamOptionFields[] = {
+    neutral_field<Draft>("include_obfuscation", "[false]"),
+};
+
+// Read into a member of the echo as JSON.
+template <std::string ResponseEcho::* member>
+Result<void> read_echo(Json value, Path /*path*/, Draft& draft) {
+  draft.echo.*member = json::serialize(value);
+  return {};
+}
+
+constexpr Field<Draft> kFields[] = {
+    Common::kModel,
+    used_field<Draft>("input", JsonType::kAny, {}, read_input)
+        .about("Text, or messages.")
+        .schema(R"({"anyOf":[{"type":"string"},{"type":"array","minItems":1,)"
+                R"("items":{"$ref":"#/components/schemas/ResponseInputItem"}}]})")
+        .required(),
+    used_field<Draft>("instructions", JsonType::kString, {},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.instructions = std::string(value.get_string());
+                        return {};
+                      })
+        .about("A system message before the input."),
+    used_field<Draft>("max_output_tokens", JsonType::kInteger, {1, kMaxInt32},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.max_tokens = read_uint32(value);
+                        return {};
+                      })
+        .about("The longest answer, in tokens. Absent: whatever the context leaves."),
+    used_field<Draft>("top_logprobs", JsonType::kInteger, {0, kMaxLogprobs},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.top_logprobs = read_uint32(value);
+                        return {};
+                      })
+        .about("The likeliest tokens at each place, beside the one drawn."),
+    used_field<Draft>("include", JsonType::kList, {}, read_include)
+        .about("message.output_text.logprobs adds each token's logarithm of probability.")
+        .schema(R"({"type":["array","null"],"items":{"enum":["message.output_text.logprobs",)"
+                R"("reasoning.encrypted_content"]}})"),
+    Common::kStream,
+    used_field<Draft>("stream_options", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        draft.has_stream_options = true;
+                        return read_object<Draft>(value.get_object(), {kStreamOptionFields}, path,
+                                                  draft);
+                      })
+        .about("Only with stream.")
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/ResponseStreamOptions"},)"
+                R"({"type":"null"}]})"),
+    used_field<Draft>("text", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_object<Draft>(value.get_object(), {kTextFields}, path, draft);
+                      })
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/ResponseTextOptions"},)"
+                R"({"type":"null"}]})"),
+    used_field<Draft>("stop", JsonType::kAny, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_stop(value, path, draft.turn);
+                      })
+        .about("The answer ends before the first of these texts. Not in OpenAI's own API.")
+        .schema(kStopSchema),
+    used_field<Draft>("parallel_tool_calls", JsonType::kBool, {},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.echo.parallel_tool_calls = value.get_bool();
+                        return {};
+                      })
+        .about("Repeated in the response; no answer depends on it."),
+    used_field<Draft>("metadata", JsonType::kObject, {}, read_echo<&ResponseEcho::metadata>)
+        .about("Repeated in the response; no answer depends on it."),
+    used_field<Draft>("user", JsonType::kString, {0, kMaxUserBytes},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        draft.turn.user = value.get_string();
+                        return read_echo<&ResponseEcho::user>(value, path, draft);
+                      })
+        .about("Users share the machine. Repeated in the response; no answer depends on it."),
+    used_field<Draft>("safety_identifier", JsonType::kString, {},
+                      read_echo<&ResponseEcho::safety_identifier>)
+        .about("Repeated in the response; no answer depends on it."),
+    used_field<Draft>("prompt_cache_key", JsonType::kString, {},
+                      read_echo<&ResponseEcho::prompt_cache_key>)
+        .about("Repeated in the response; no answer depends on it."),
+    no_effect_field<Draft>("max_tool_calls", JsonType::kInteger),
+    no_effect_field<Draft>("prompt_cache_retention", JsonType::kString),
+    neutral_field<Draft>("background", "[false]")
+        .about("answers are given while the request waits or streams"),
+    neutral_field<Draft>("context_management", "[[]]"),
+    neutral_field<Draft>("conversation").about("no conversations are kept here"),
+    neutral_field<Draft>("moderation"),
+    neutral_field<Draft>("previous_response_id")
+        .about("no responses are kept here; send the earlier messages as input"),
+    neutral_field<Draft>("prompt"),
+    neutral_field<Draft>("reasoning",
+                         R"([{}, {"effort": null}, {"effort": "none"},
+                             {"effort": null, "summary": null}])"),
+    neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
+    neutral_field<Draft>("store", "[false]")
+        .about("no responses are kept here; leave it out or send false"),
+    neutral_field<Draft>("tool_choice", R"(["none", "auto"])"),
+    neutral_field<Draft>("tools", "[[]]"),
+    neutral_field<Draft>("truncation", R"(["disabled"])")
+        .about("nothing is ever cut from a prompt silently"),
+};
+
+Result<void> settle(Draft& draft) {
+  if (draft.has_stream_options && !draft.is_stream) {
+    return fail(ErrorCode::kInvalidArgument, "stream_options need stream to be true",
+                "stream_options");
+  }
+  JARIP_CHECK(settle_common(draft));
+  if (draft.wants_logprobs || draft.top_logprobs.value_or(0) > 0) {
+    draft.turn.n_logprobs = draft.top_logprobs.value_or(0);
+  }
+  draft.echo.max_output_tokens = draft.max_tokens;
+  draft.echo.top_logprobs = draft.top_logprobs.value_or(0);
+  draft.echo.temperature = draft.turn.sampling.temperature;
+  draft.echo.top_p = draft.turn.sampling.top_p;
+  draft.echo.presence_penalty = draft.turn.sampling.presence_penalty;
+  draft.echo.frequency_penalty = draft.turn.sampling.frequency_penalty;
+  if (draft.instructions) {
+    draft.echo.instructions = json_string(*draft.instructions);
+    draft.messages.insert(draft.messages.begin(), {Role::kSystem, *draft.instructions});
+  }
+  draft.turn.input = std::move(draft.messages);
+  return {};
+}
+
+}  // namespace
+
+Result<ResponsesRequest> parse_responses_request(std::string_view body, std::uint32_t n_vocab) {
+  JARIP_TRY(const json::object object, parse_json_object(body));
+  Draft draft;
+  draft.n_vocab = n_vocab;
+  JARIP_CHECK(read_object<Draft>(object, {kFields, Common::kSampling, Common::kShare}, {}, draft));
+  JARIP_CHECK(settle(draft));
+  return ResponsesRequest{std::move(draft.turn), draft.is_stream, std::move(draft.echo)};
+}
+
+void describe_responses_requests(SchemaSet& schemas) {
+  schemas.add_object<TextPart>("ResponseTextPart", {text_part_fields(), kPartFields},
+                               "A part of a message; its type is input_text or output_text.");
+  schemas.add_object<ItemDraft>("ResponseInputItem", {kItemFields});
+  schemas.add_object<Draft>("ResponseStreamOptions", {kStreamOptionFields});
+  schemas.add_object<Draft>("ResponseTextOptions", {kTextFields});
+  schemas.add_object<Draft>("ResponsesRequest", {kFields, Common::kSampling, Common::kShare});
+}
+
+}  // namespace jarip
