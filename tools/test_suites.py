@@ -29,7 +29,11 @@ SLOW_UNDER_QEMU = "model_test"
 QUIET = {"browser", "wire"}
 
 # What a folder of tests/ needs besides the release.
-FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",)}
+FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",)}
+
+# A folder of tests/ with a requirements.txt of its own has an environment of its own.
+CLIENTS_VENV = "build/clients-venv"
+PYTHON_OF = {"clients": f"{CLIENTS_VENV}/bin/python"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def python_folders():
 def pytest(folder):
     return Suite(
         name=folder.replace("/", "-"),
-        command=f"{PYTHON} -m pytest -q -p no:cacheprovider tests/{folder} "
+        command=f"{PYTHON_OF.get(folder, PYTHON)} -m pytest -q -p no:cacheprovider tests/{folder} "
                 f"--junit-xml=$JARIP_REPORTS/pytest.xml",
         needs=("python-packages", "model", "build-release", *FURTHER_NEEDS.get(folder, ())),
         alone=folder in QUIET)
@@ -109,6 +113,9 @@ def all_suites():
     return [
         Suite("model", "python3 tools/fetch_model.py", cores=0, step=True),
         Suite("python-packages", "python3 tools/make_venv.py", cores=0, step=True),
+        Suite("clients-packages",
+              f"python3 tools/make_venv.py {CLIENTS_VENV} tests/clients/requirements.txt",
+              cores=0, step=True),
         Suite("node-packages", "python3 tools/install_node_packages.py", cores=0, step=True),
         Suite("layers", "python3 tools/check_layers.py"),
         Suite("docs", "python3 tools/check_docs.py"),
