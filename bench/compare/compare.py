@@ -18,7 +18,7 @@ import page
 from contenders import MODEL, THREADS, Contender, prepare_all
 from machine import Disturbance, describe
 from results import OURS, Result, as_json, share_of_limit, table, work_of
-from rows import MIXED, SHAPES, all_rows, models_of
+from rows import MIXED, SHAPES, all_rows, groups_of, models_of
 from session import Session, least_cost
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -83,10 +83,10 @@ def measure(contenders, arguments, threads):
     limits = limits_of(threads)
     extra = [] if arguments.quick else measure_start(session)
     measured = []
-    names = models_of(rows)
-    for i, name in enumerate(names):
-        later_s = sum(least_cost(row) for row in rows if row.model in names[i + 1:])
-        measured += session.measure_model([row for row in rows if row.model == name], later_s)
+    groups = groups_of(rows)
+    for i, group in enumerate(groups):
+        later_s = sum(least_cost(row) for later in groups[i + 1:] for row in later)
+        measured += session.measure_model(group, later_s)
     limits = higher(limits, limits_of(threads))
     results = [result_of(row, speeds, limits) for row, speeds in measured] + extra
     spent_s = time.monotonic() - session.begin

@@ -26,6 +26,10 @@ class Row:
     quick: bool = False      # part of the short version
 
     @property
+    def is_of_a_curve(self):
+        return self.at_least is None
+
+    @property
     def model(self):
         return f"{self.shape}-{self.format}"
 
@@ -59,7 +63,7 @@ def batch_row(shape, file_format, batch, at_least=None, quick=False):
 
 
 def depth_rows():
-    """The curves against context, and the long prompt: with one context that shrinks."""
+    """The curves against context: with one context that shrinks."""
     rows = []
     for depth in DEPTHS:
         for work, n_tokens in (("decode", 16), ("prefill", 512)):
@@ -68,13 +72,16 @@ def depth_rows():
                             cost_s=0.5 + depth * n_tokens / 2e6, one_peer=True,
                             warm_up=f"decode 1 depth {depth}",
                             warm_up_s=120 if depth == max(DEPTHS) else 0.5))
-    rows.insert(2, Row("prefill 8192", "llama-135m", MIXED, "prefill 8192", 8192, 2.0, "int8",
-                       rounds=2, cost_s=28, warm_up="prefill 64", warm_up_s=0.3, one_peer=True))
     return rows
 
 
+def long_prompt_row():
+    return Row("prefill 8192", "llama-135m", MIXED, "prefill 8192", 8192, 2.0, "int8", rounds=2,
+               cost_s=28, warm_up="prefill 64", warm_up_s=0.3, one_peer=True)
+
+
 def all_rows(quick=False):
-    """Those of one model stand together, so that each is loaded once."""
+    """Every row once; groups_of says in which order they are measured."""
     rows = []
     for file_format in ("q4_0", "q8_0", "q4_k_m", "f16", "bf16"):
         is_mixed = file_format == MIXED
@@ -88,7 +95,7 @@ def all_rows(quick=False):
         if is_mixed:
             rows += [batch_row("llama-135m", file_format, batch)
                      for batch in BATCHES if batch != STREAMS]
-            rows += depth_rows()
+            rows += [long_prompt_row(), *depth_rows()]
     for file_format in ("q4_0", "q8_0", "q4_k_m"):
         is_mixed = file_format == MIXED
         rows.append(prefill_row("llama-1b", file_format, 2.0, "int8", quick=is_mixed))
@@ -104,3 +111,13 @@ def all_rows(quick=False):
 def models_of(rows):
     """The models' names, each once, in the order of the rows."""
     return list(dict.fromkeys(row.model for row in rows))
+
+
+def groups_of(rows):
+    """Rows that share a model, which is loaded once for each group. What the table asks for comes
+    before all curves: on a slow day points are lost, not rows."""
+    groups = []
+    for is_of_a_curve in (False, True):
+        part = [row for row in rows if row.is_of_a_curve == is_of_a_curve]
+        groups += [[row for row in part if row.model == name] for name in models_of(part)]
+    return groups

@@ -4,7 +4,7 @@ import collections
 
 from page import curve_points
 from results import Result
-from rows import BATCHES, DEPTHS, all_rows, models_of
+from rows import BATCHES, DEPTHS, all_rows, groups_of, models_of
 from session import least_cost
 
 
@@ -35,10 +35,13 @@ def test_the_curves_have_all_their_points():
     assert depths == sorted(depths, reverse=True), "a longer context would be read anew"
 
 
-def test_rows_of_one_model_stand_together():
+def test_what_the_table_asks_for_is_measured_before_the_curves():
     rows = all_rows()
-    changes = sum(a.model != b.model for a, b in zip(rows, rows[1:], strict=False))
-    assert changes == len(models_of(rows)) - 1
+    groups = groups_of(rows)
+    assert sorted(map(id, rows)) == sorted(id(row) for group in groups for row in group)
+    assert all(len(models_of(group)) == 1 for group in groups)
+    of_curves = [row.is_of_a_curve for group in groups for row in group]
+    assert of_curves == sorted(of_curves)
 
 
 def test_no_row_is_there_twice():
