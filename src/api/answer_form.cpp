@@ -28,42 +28,65 @@ struct FormatDraft {
   std::optional<AnswerForm> schema;
 };
 
-constexpr Field<FormatDraft> kJsonSchemaFields[] = {
-    no_effect_field<FormatDraft>("name", JsonType::kString),
-    no_effect_field<FormatDraft>("description", JsonType::kString),
-    no_effect_field<FormatDraft>("strict", JsonType::kBool),  // a schema is always held to
-    used_field<FormatDraft>("schema", JsonType::kAny, {},
-                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
-                              JARIP_TRY(draft.schema, read_schema_form(value, path));
-                              return {};
-                            })
-        .about("A JSON schema.")
-        .schema(kSchemaSchema),
-};
-
-constexpr Field<FormatDraft> kFormatFields[] = {
+constexpr Field<FormatDraft> kType =
     used_field<FormatDraft>("type", JsonType::kString, {},
                             [](Json value, Path, FormatDraft& draft) -> Result<void> {
                               draft.type = std::string(value.get_string());
                               return {};
                             })
         .schema(R"({"enum":["text","json_object","json_schema"]})")
-        .required(),
-    used_field<FormatDraft>("json_schema", JsonType::kObject, {},
-                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
-                              return read_object<FormatDraft>(value.get_object(),
-                                                              {kJsonSchemaFields}, path, draft);
-                            })
-        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/JsonSchemaFormat"},{"type":"null"}]})"),
-    // llama.cpp's way to write it.
+        .required();
+constexpr Field<FormatDraft> kSchema =
     used_field<FormatDraft>("schema", JsonType::kAny, {},
                             [](Json value, Path path, FormatDraft& draft) -> Result<void> {
                               JARIP_TRY(draft.schema, read_schema_form(value, path));
                               return {};
                             })
         .about("A JSON schema.")
-        .schema(kSchemaSchema),
+        .schema(kSchemaSchema);
+
+constexpr Field<FormatDraft> kJsonSchemaFields[] = {
+    no_effect_field<FormatDraft>("name", JsonType::kString),
+    no_effect_field<FormatDraft>("description", JsonType::kString),
+    no_effect_field<FormatDraft>("strict", JsonType::kBool),  // a schema is always held to
+    kSchema,
 };
+
+constexpr Field<FormatDraft> kFormatFields[] = {
+    kType,
+    used_field<FormatDraft>("json_schema", JsonType::kObject, {},
+                            [](Json value, Path path, FormatDraft& draft) -> Result<void> {
+                              return read_object<FormatDraft>(value.get_object(),
+                                                              {kJsonSchemaFields}, path, draft);
+                            })
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/JsonSchemaFormat"},{"type":"null"}]})"),
+    kSchema,  // llama.cpp's way to write it
+};
+
+// The Responses API has no object between.
+constexpr Field<FormatDraft> kTextFormatFields[] = {kType};
+
+constexpr Field<FormatDraft> kOutputFormatFields[] = {
+    kType.schema(R"({"const":"json_schema"})"),
+    kSchema.required(),
+};
+
+// schema_path: where a schema belongs.
+Result<std::optional<AnswerForm>> form_of(FormatDraft draft, Path path, Path schema_path) {
+  const std::string type_path = join_path(path, "type");
+  if (draft.type != "text" && draft.type != "json_object" && draft.type != "json_schema") {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} must be text, json_object or json_schema", type_path), type_path);
+  }
+  if (draft.type == "text") {
+    if (!draft.schema) return std::nullopt;
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is text, but there is a schema", type_path), type_path);
+  }
+  if (draft.schema) return std::move(draft.schema);
+  if (draft.type == "json_schema") return missing_field(join_path(path, schema_path));
+  return AnswerForm{{GrammarKind::kJsonSchema, std::string(kAnyObject)}, std::string(path)};
+}
 
 // --- structured_outputs ---
 
@@ -129,22 +152,23 @@ std::string quote(std::string_view text) {
 Result<std::optional<AnswerForm>> read_response_format(Json value, Path path) {
   FormatDraft draft;
   JARIP_CHECK(read_object<FormatDraft>(value.get_object(), {kFormatFields}, path, draft));
+  return form_of(std::move(draft), path, "json_schema.schema");
+}
+
+Result<std::optional<AnswerForm>> read_text_format(Json value, Path path) {
+  FormatDraft draft;
+  JARIP_CHECK(read_object<FormatDraft>(value.get_object(), {kTextFormatFields, kJsonSchemaFields},
+                                       path, draft));
+  return form_of(std::move(draft), path, "schema");
+}
+
+Result<std::optional<AnswerForm>> read_output_format(Json value, Path path) {
+  FormatDraft draft;
+  JARIP_CHECK(read_object<FormatDraft>(value.get_object(), {kOutputFormatFields}, path, draft));
+  if (draft.type == "json_schema") return std::move(draft.schema);
   const std::string type_path = join_path(path, "type");
-  if (draft.type != "text" && draft.type != "json_object" && draft.type != "json_schema") {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("{} must be text, json_object or json_schema", type_path), type_path);
-  }
-  if (draft.type == "text") {
-    if (!draft.schema) return std::nullopt;
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} is text, but there is a schema", type_path), type_path);
-  }
-  if (draft.schema) return std::move(draft.schema);
-  if (draft.type == "json_schema") {
-    const std::string missing = join_path(path, "json_schema.schema");
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{} is missing", missing), missing);
-  }
-  return AnswerForm{{GrammarKind::kJsonSchema, std::string(kAnyObject)}, std::string(path)};
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("{} is supported only as \"json_schema\"", type_path), type_path);
 }
 
 Result<std::optional<AnswerForm>> read_structured_outputs(Json value, Path path) {
@@ -188,6 +212,8 @@ AnswerForm text_form(GrammarKind kind, Json text, Path path) {
 void describe_answer_forms(SchemaSet& schemas) {
   schemas.add_object<FormatDraft>("JsonSchemaFormat", {kJsonSchemaFields});
   schemas.add_object<FormatDraft>("ResponseFormat", {kFormatFields});
+  schemas.add_object<FormatDraft>("ResponseTextFormat", {kTextFormatFields, kJsonSchemaFields});
+  schemas.add_object<FormatDraft>("AnthropicOutputFormat", {kOutputFormatFields});
   schemas.add_object<OutputsDraft>("StructuredOutputs", {kOutputsFields},
                                    "Only one field may say something.");
 }

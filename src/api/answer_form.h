@@ -18,6 +18,14 @@ namespace jarip {
 [[nodiscard]] Result<std::optional<AnswerForm>> read_response_format(
     const boost::json::value& value, std::string_view path);
 
+// The same in the words of the Responses API: {"type": …, "name": …, "schema": …}, …
+[[nodiscard]] Result<std::optional<AnswerForm>> read_text_format(const boost::json::value& value,
+                                                                 std::string_view path);
+
+// … and in Anthropic's: {"type": "json_schema", "schema": …}.
+[[nodiscard]] Result<std::optional<AnswerForm>> read_output_format(const boost::json::value& value,
+                                                                   std::string_view path);
+
 // {"json" | "regex" | "choice" | "grammar" | "json_object": …}, one of them.
 [[nodiscard]] Result<std::optional<AnswerForm>> read_structured_outputs(
     const boost::json::value& value, std::string_view path);

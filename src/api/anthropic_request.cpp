@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answer_form.h"
 #include "api/common_fields.h"
 #include "api/field_table.h"
 #include "api/json_body.h"
@@ -97,6 +98,20 @@ Result<void> read_stop_sequences(Json value, Path path, Draft& draft) {
   return read_stop(value, path, draft.turn);
 }
 
+Result<void> read_format(Json value, Path path, Draft& draft) {
+  return take_form(read_output_format(value, path), draft);
+}
+
+constexpr std::string_view kFormatSchema =
+    R"({"anyOf":[{"$ref":"#/components/schemas/AnthropicOutputFormat"},{"type":"null"}]})";
+
+constexpr Field<Draft> kOutputConfigFields[] = {
+    used_field<Draft>("format", JsonType::kObject, {}, read_format)
+        .about("A JSON schema that the answer must match.")
+        .schema(kFormatSchema),
+    neutral_field<Draft>("effort"),
+};
+
 // What both endpoints take.
 constexpr Field<Draft> kPromptFields[] = {
     Common::kModel,
@@ -112,8 +127,16 @@ constexpr Field<Draft> kPromptFields[] = {
     no_effect_field<Draft>("cache_control", JsonType::kObject),
     neutral_field<Draft>("context_management"),
     neutral_field<Draft>("mcp_servers", "[[]]"),
-    neutral_field<Draft>("output_config", "[{}]"),
-    neutral_field<Draft>("output_format"),
+    used_field<Draft>("output_config", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_object<Draft>(value.get_object(), {kOutputConfigFields}, path,
+                                                  draft);
+                      })
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/AnthropicOutputConfig"},)"
+                R"({"type":"null"}]})"),
+    used_field<Draft>("output_format", JsonType::kObject, {}, read_format)
+        .about("The same as output_config.format.")
+        .schema(kFormatSchema),
     neutral_field<Draft>("thinking", R"([{"type": "disabled"}])"),
     neutral_field<Draft>("tool_choice", R"([{"type": "none"}])"),
     neutral_field<Draft>("tools", "[[]]"),
@@ -172,6 +195,7 @@ Result<Turn> parse_anthropic_count(std::string_view body) {
 void describe_anthropic_requests(SchemaSet& schemas) {
   schemas.add_object<TextPart>("AnthropicTextBlock", {text_part_fields(), kBlockFields},
                                "A block of text.");
+  schemas.add_object<Draft>("AnthropicOutputConfig", {kOutputConfigFields});
   schemas.add_object<Message>("AnthropicMessage", {kMessageFields});
   schemas.add_object<Draft>("AnthropicMessagesRequest",
                             {kPromptFields, kAnswerFields, Common::kSampling, Common::kShare});

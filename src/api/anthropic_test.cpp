@@ -93,12 +93,27 @@ TEST(AnthropicRequest, RefusesWhatItCannotHonourByPath) {
       {body(R"("stop":"x")"), "stop"},
       {body(R"("system":[{"type":"text"}])"), "system[0].text"},
       {body(R"("stop_sequences":"x")"), "stop_sequences"},
+      {body(R"("output_config":{"effort":"low"})"), "output_config.effort"},
+      {body(R"("output_format":{"type":"text","schema":{}})"), "output_format.type"},
+      {body(R"("output_format":{"type":"json_schema"})"), "output_format.schema"},
       {"[]", ""},
   };
   for (const Row& row : table) {
     const auto request = parse_anthropic_request(row.body, kVocab);
     ASSERT_FALSE(request) << row.body;
     EXPECT_EQ(request.error().where, row.where) << request.error().message;
+  }
+}
+
+TEST(AnthropicRequest, AnOutputFormatIsHeldTo) {
+  const std::string format = R"({"type":"json_schema","schema":{"type":"null"}})";
+  for (const std::string& field :
+       {R"("output_config":{"format":)" + format + "}", R"("output_format":)" + format}) {
+    const auto request = parse_anthropic_request(body(field), kVocab);
+    ASSERT_TRUE(request) << request.error().message;
+    ASSERT_TRUE(request->turn.form);
+    EXPECT_EQ(request->turn.form->source,
+              (GrammarSource{GrammarKind::kJsonSchema, R"({"type":"null"})"}));
   }
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/answer_form.h"
 #include "api/common_fields.h"
 #include "api/error_reply.h"
 #include "api/field_table.h"
@@ -154,6 +155,18 @@ constexpr Field<Draft> kFields[] = {
                       })
         .about("The answer ends before the first of these texts.")
         .schema(kStopSchema),
+    used_field<Draft>("grammar", JsonType::kString, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        if (value.get_string().empty()) return {};
+                        return take_form(text_form(GrammarKind::kEbnf, value, path), draft);
+                      })
+        .about("A grammar in EBNF that the answer must match."),
+    used_field<Draft>("json_schema", JsonType::kAny, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return take_form(read_schema_form(value, path), draft);
+                      })
+        .about("A JSON schema that the answer must match.")
+        .schema(kSchemaSchema),
     Common::kStream,
     no_effect_field<Draft>("cache_prompt", JsonType::kBool),
     no_effect_field<Draft>("id_slot", JsonType::kInteger),

@@ -82,7 +82,7 @@ std::string ResponsesWriter::response_json(Status status, std::string_view outpu
       R"("prompt_cache_key":{},)"
       R"("reasoning":{{"effort":null,"summary":null}},"safety_identifier":{},"seed":{},)"
       R"("service_tier":"default","store":false,"temperature":{},)"
-      R"("text":{{"format":{{"type":"text"}},"verbosity":"medium"}},"tool_choice":"auto",)"
+      R"("text":{{"format":{},"verbosity":"medium"}},"tool_choice":"auto",)"
       R"("tools":[],"top_logprobs":{},"top_p":{},"truncation":"disabled","usage":{},"user":{}}})",
       header_.id, header_.created, name_of(status),
       status == Status::kCompleted ? fmt::format("{}", std::time(nullptr)) : "null", failure,
@@ -92,8 +92,8 @@ std::string ResponsesWriter::response_json(Status status, std::string_view outpu
       echo.max_output_tokens ? fmt::format("{}", *echo.max_output_tokens) : "null", echo.metadata,
       json_string(header_.model), output, echo.parallel_tool_calls, echo.presence_penalty,
       echo.prompt_cache_key, echo.safety_identifier, static_cast<std::int64_t>(seed_),
-      echo.temperature, echo.top_logprobs, echo.top_p, end == nullptr ? "null" : usage_json(*end),
-      echo.user);
+      echo.temperature, echo.format, echo.top_logprobs, echo.top_p,
+      end == nullptr ? "null" : usage_json(*end), echo.user);
 }
 
 void ResponsesWriter::append_begin(std::string& out) {

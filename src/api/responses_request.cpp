@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answer_form.h"
 #include "api/common_fields.h"
 #include "api/field_table.h"
 #include "api/json_body.h"
@@ -141,8 +142,23 @@ Result<void> read_include(Json value, Path path, Draft& draft) {
   return {};
 }
 
+// Repeated with what it leaves out.
+Result<void> read_format(Json value, Path path, Draft& draft) {
+  JARIP_CHECK(take_form(read_text_format(value, path), draft));
+  json::object format = value.get_object();
+  if (format["type"] == "json_schema") {
+    format.emplace("description", nullptr);
+    format.emplace("strict", true);
+  }
+  draft.echo.format = json::serialize(format);
+  return {};
+}
+
 constexpr Field<Draft> kTextFields[] = {
-    neutral_field<Draft>("format", R"([{"type": "text"}])"),
+    used_field<Draft>("format", JsonType::kObject, {}, read_format)
+        .about("What the answer must be: any text, a JSON object, or JSON that a schema allows.")
+        .schema(
+            R"({"anyOf":[{"$ref":"#/components/schemas/ResponseTextFormat"},{"type":"null"}]})"),
     neutral_field<Draft>("verbosity", R"(["medium"])"),
 };
 

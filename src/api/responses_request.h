@@ -18,6 +18,7 @@ namespace jarip {
 struct ResponseEcho {
   std::string instructions = "null";
   std::string metadata = "{}";
+  std::string format = R"({"type":"text"})";  // of the text
   std::string user = "null";
   std::string safety_identifier = "null";
   std::string prompt_cache_key = "null";

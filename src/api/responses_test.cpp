@@ -67,6 +67,19 @@ TEST(ResponsesRequest, LogprobsComeWhenIncludedOrCounted) {
   EXPECT_FALSE(parsed(body(R"("top_logprobs":0)")).turn.n_logprobs);
 }
 
+TEST(ResponsesRequest, AFormatIsHeldToAndRepeated) {
+  const auto request = parsed(
+      body(R"("text":{"format":{"type":"json_schema","name":"n","schema":{"type":"null"}}})"));
+  ASSERT_TRUE(request.turn.form);
+  EXPECT_EQ(request.turn.form->source,
+            (GrammarSource{GrammarKind::kJsonSchema, R"({"type":"null"})"}));
+  EXPECT_EQ(request.turn.form->field, "text.format.schema");
+  EXPECT_EQ(json::parse(request.echo.format),
+            json::parse(R"({"type":"json_schema","name":"n","schema":{"type":"null"},
+                            "description":null,"strict":true})"));
+  EXPECT_TRUE(parsed(body(R"("text":{"format":{"type":"json_object"}})")).turn.form);
+}
+
 TEST(ResponsesRequest, RefusesWhatItCannotHonourByPath) {
   struct Row {
     std::string body;
@@ -91,7 +104,8 @@ TEST(ResponsesRequest, RefusesWhatItCannotHonourByPath) {
       {body(R"("truncation":"auto")"), "truncation"},
       {body(R"("tools":[{"type":"web_search"}])"), "tools"},
       {body(R"("reasoning":{"effort":"high"})"), "reasoning"},
-      {body(R"("text":{"format":{"type":"json_object"}})"), "text.format"},
+      {body(R"("text":{"format":{"type":"xml"}})"), "text.format.type"},
+      {body(R"("text":{"format":{"type":"json_schema","name":"n"}})"), "text.format.schema"},
       {body(R"("include":["file_search_call.results"])"), "include[0]"},
       {body(R"("stream_options":{"include_obfuscation":false})"), "stream_options"},
       {body(R"("max_output_tokens":0)"), "max_output_tokens"},

@@ -1,7 +1,13 @@
 """Anthropic's official SDK against the real server."""
 
 import anthropic
+import pydantic
 import pytest
+
+
+class City(pydantic.BaseModel):
+    name: str = pydantic.Field(max_length=20)
+    inhabitants: int
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,11 @@ def test_an_answer_goes_on_where_the_last_message_ends(client, model):
         {"role": "user", "content": "Count from one to ten in words."},
         {"role": "assistant", "content": "One, two, three,"}]))
     assert message.content[0].text.lstrip().startswith("four")
+
+
+def test_the_parse_helper_gets_what_its_schema_says(client, model):
+    message = client.messages.parse(**options(model, max_tokens=80, output_format=City))
+    assert isinstance(message.parsed_output, City)
 
 
 def test_stop_sequences_are_named(client, model):

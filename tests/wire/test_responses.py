@@ -3,9 +3,15 @@
 import json
 
 import openai
+import pydantic
 import pytest
 
 PATH = "/v1/responses"
+
+
+class City(pydantic.BaseModel):
+    name: str = pydantic.Field(max_length=20)
+    inhabitants: int
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,14 @@ def test_events_are_numbered_and_name_one_response(server, model):
     assert len(ids) == 1 and ids.pop().startswith("resp_")
     items = {event.get("item_id") or event["item"]["id"] for event in events[2:-1]}
     assert len(items) == 1 and items.pop().startswith("msg_")
+
+
+def test_the_parse_helper_gets_what_its_schema_says(client, model):
+    response = client.responses.parse(**options(model, input="Paris?", text_format=City))
+    assert isinstance(response.output_parsed, City)
+    assert response.text.format.name == "City"
+    with client.responses.stream(**options(model, input="Paris?", text_format=City)) as stream:
+        assert stream.until_done().get_final_response().output_parsed == response.output_parsed
 
 
 def test_a_cut_answer_is_incomplete(client, model):
