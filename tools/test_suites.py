@@ -99,12 +99,12 @@ def node_suites():
             " -- --reporter=default --reporter=junit"
             " --outputFile.junit=$JARIP_REPORTS/vitest.xml",
             needs=("node-packages",)))
-    if (ROOT / "tests" / "browser" / "package.json").is_file():
+    for folder in ("browser", "node"):
         suites.append(Suite(
-            "browser", "cd tests/browser && npm test --silent -- --test-reporter=spec"
+            folder, f"cd tests/{folder} && npm test --silent -- --test-reporter=spec"
             " --test-reporter-destination=stdout --test-reporter=junit"
             " --test-reporter-destination=$JARIP_REPORTS/node.xml",
-            needs=("node-packages", "model", "build-release"), alone=True))
+            needs=("node-packages", "model", "build-release"), alone=folder in QUIET))
     return suites
 
 
