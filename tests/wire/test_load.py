@@ -4,6 +4,7 @@ import concurrent.futures
 import statistics
 import time
 
+import openai
 import pytest
 from server import start_server, stop_server
 
@@ -101,6 +102,19 @@ def test_a_full_queue_says_when_to_come_back(small):
         assert reply.status == 429
         assert int(reply.headers["retry-after"]) >= 1
         assert reply.error["code"] == "queue_full"
+        assert all(request.result().status == 200 for request in busy)
+
+
+def test_the_sdk_comes_back_when_it_is_told_to(small):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(complete, small, text_of(8, 20), max_tokens=200) for _ in range(2)]
+        assert small.eventually(WAITING, 1)
+        with openai.OpenAI(base_url=small.address + "/v1", api_key="unused",
+                           max_retries=5) as client:
+            raw = client.completions.with_raw_response.create(
+                model=small.get("/v1/models").json["data"][0]["id"], prompt="Hi", max_tokens=2)
+        assert raw.retries_taken >= 1
+        assert raw.parse().usage.completion_tokens == 2
         assert all(request.result().status == 200 for request in busy)
 
 
