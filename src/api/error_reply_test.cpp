@@ -101,7 +101,7 @@ TEST(ErrorReply, AnyBytesInAMessageStayJson) {
 }
 
 TEST(ErrorReply, OnlyTheServersOwnRefusalsAreItsErrors) {
-  for (const int status : {400, 403, 408, 413, 417, 431, 501, 505}) {
+  for (const int status : {400, 403, 408, 413, 414, 417, 431, 501, 505}) {
     const json::value body = json::parse(render_http_refusal({status, "why"}).body);
     EXPECT_EQ(body.at("error").at("type"), "invalid_request_error") << status;
   }

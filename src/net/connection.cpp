@@ -35,6 +35,14 @@ std::string peer_of(const tcp::socket& socket) {
   return fmt::format("{}:{}", peer.address().to_string(), peer.port());
 }
 
+// RFC 9112 3: a target that is too long by itself has a status of its own.
+Refusal refuse_long_head(std::string_view head, std::size_t limit) {
+  if (!head.substr(0, limit).contains("\r\n")) {
+    return {414, "the request target is longer than the limit on a request's head"};
+  }
+  return {431, "the request head is longer than the limit"};
+}
+
 }  // namespace
 
 Connection::Connection(tcp::socket socket, Server& server)
@@ -127,7 +135,7 @@ asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_head() {
     auto end = find_head_end(input_, looked_at);
     if (!end) co_return std::unexpected(std::move(end).error());
     if (end->value_or(input_.size()) > options_.max_head_bytes) {
-      co_return std::unexpected(Refusal{431, "the request head is longer than the limit"});
+      co_return std::unexpected(refuse_long_head(input_, options_.max_head_bytes));
     }
     if (*end) {
       auto head =

@@ -105,6 +105,13 @@ int hex_digit(char c) {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
+// Only then does a message say where it ends.
+bool ends_in_chunked(std::string_view codings) {
+  std::string_view last = codings.substr(codings.rfind(',') + 1);
+  last.remove_prefix(std::min(last.find_first_not_of(" \t"), last.size()));
+  return last == "chunked";
+}
+
 // Letters, digits and what names, addresses and ports are written with.
 bool is_host(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
@@ -114,7 +121,7 @@ bool is_host(std::string_view text) {
 }
 
 std::expected<void, Refusal> parse_target(std::string_view target, RequestHead& head) {
-  if (head.method.size() > kMaxMethodBytes) return refuse("the method is malformed");
+  if (head.method.size() > kMaxMethodBytes) return refuse("no method is that long", 501);
   if (!std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7F; })) {
     return refuse("the request target is malformed");
   }
@@ -179,7 +186,10 @@ std::expected<void, Refusal> check_framing(RequestHead& head) {
   }
   if (coding != nullptr) {
     if (head.is_http_1_0) return refuse("HTTP/1.0 has no transfer-encoding");
-    if (lower_case(coding->value) != "chunked") {
+    // Statuses as RFC 9112 6.1 and 6.3 have them.
+    const std::string codings = lower_case(coding->value);
+    if (!ends_in_chunked(codings)) return refuse("the transfer-encoding must end in 'chunked'");
+    if (codings != "chunked") {
       return refuse("the only transfer-encoding understood here is 'chunked'", 501);
     }
   }
@@ -211,9 +221,11 @@ std::expected<void, Refusal> read_connection_options(RequestHead& head) {
 bool has_other_version(std::string_view head) {
   const std::string_view line = head.substr(0, head.find("\r\n"));
   const std::size_t target = line.find(' ');
-  const std::size_t version = line.rfind(' ');
-  return std::ranges::count(line, ' ') == 2 && target + 1 < version &&
-         line.substr(version + 1).starts_with("HTTP/");
+  const std::size_t space = line.rfind(' ');
+  if (std::ranges::count(line, ' ') != 2 || target + 1 >= space) return false;
+  const std::string_view version = line.substr(space + 1);
+  return version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) &&
+         version[6] == '.' && is_digit(version[7]);
 }
 
 Refusal refusal_of(const error_code& error, std::string_view head) {

@@ -118,7 +118,7 @@ MALFORMED = {
                      400),
     "two lengths": (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
     "signed length": (POST + b"Content-Length: +5\r\n\r\n", 400),
-    "odd coding": (POST + b"Transfer-Encoding: chunked, identity\r\n\r\n", 501),
+    "odd coding": (POST + b"Transfer-Encoding: chunked, identity\r\n\r\n", 400),
     "bad chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nx\r\n", 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00", 400),
