@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/keys.h"
+#include "cli/keyboard.h"
 
 namespace jarip {
 
