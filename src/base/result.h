@@ -14,6 +14,9 @@ namespace jarip {
 enum class ErrorCode {
   kInvalidArgument,   // a value that the person gave is wrong; `where` names the field or option
   kUnsupported,       // well-formed, but this build or model can't honour it exactly
+  kUnauthorized,      // no key where one is needed, or one that isn't good
+  kForbidden,         // a good key that may not do this
+  kLimitReached,      // a key has used what it may; later, or never again
   kNotFound,          // a model, file, route or id that isn't there
   kMethodNotAllowed,  // HTTP only: the path exists, the method doesn't
   kTooLarge,          // a body, header, document or count above its limit

@@ -8,7 +8,9 @@ std::span<const ExitCode> exit_codes() {
   using enum ErrorCode;
   static const std::vector<ExitCode> kTable = {
       {0, {}, {"done", "끝까지 마침"}},
-      {1, {kInternal, kMethodNotAllowed}, {"jarip's own mistake", "jarip 자신의 잘못"}},
+      {1,
+       {kInternal, kMethodNotAllowed, kUnauthorized, kForbidden, kLimitReached},
+       {"jarip's own mistake", "jarip 자신의 잘못"}},
       {2, {kInvalidArgument}, {"an option or argument is wrong", "옵션이나 인자가 잘못됨"}},
       {3, {kNotFound}, {"no such model or file", "그런 모델이나 파일이 없음"}},
       {4,
