@@ -23,6 +23,7 @@ using namespace asio::experimental::awaitable_operators;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 16U << 10U;
+constexpr std::size_t kEncryptBytes = 64U << 10U;  // at once: an answer isn't held twice
 constexpr std::size_t kMaxLingerBytes = 256U << 10U;
 
 // There is nobody left to tell; close.
@@ -50,6 +51,7 @@ Connection::Connection(tcp::socket socket, Server& server)
       options_(server.options_),
       socket_(std::move(socket)),
       timer_(socket_.get_executor()),
+      tls_(server.tls_ ? std::make_unique<TlsSession>(*server.tls_) : nullptr),
       position_(server.connections_.insert(server.connections_.end(), this)),
       peer_(peer_of(socket_)) {
   // Waiting is asynchronous, reading and writing never block. Small pieces of an answer go out
@@ -67,24 +69,40 @@ Connection::~Connection() {
 }
 
 asio::awaitable<void> Connection::run() {
-  bool keep_open = true;
+  bool keep_open = tls_ == nullptr || co_await begin_tls();
   while (keep_open && !server_.draining_) {
     phase_ = Phase::kIdle;
-    auto read = co_await read_request();
-    if (!read && read.error().status == kJustClose) co_return;
     progress_ = Progress::kNothing;
-    if (!read) {
-      keep_alive_ = false;
-      static_cast<void>(co_await send(server_.handler_.render_refusal(read.error())));
-    } else {
-      phase_ = Phase::kAnswering;
-      is_watching_ = true;
-      co_await (run_handler() && watch_client());
-    }
+    co_await take_request();
     hold_body_bytes(0);
     keep_open = keep_alive_ && !gone_ && progress_ == Progress::kDone;
   }
   co_await close_gently();
+}
+
+// One request, answered in one way or another; or nobody to answer, and then nothing is.
+asio::awaitable<void> Connection::take_request() {
+  auto head = co_await read_request_head();
+  std::expected<void, Refusal> read;
+  if (!head) {
+    read = std::unexpected(std::move(head).error());
+  } else if (head->is_chunked || head->content_length.value_or(0) > 0) {
+    if (auto refused = co_await server_.handler_.refuse_early(request_)) {
+      keep_alive_ = false;
+      static_cast<void>(co_await send(*std::move(refused)));
+      co_return;
+    }
+    read = co_await read_body(*head);
+  }
+  if (!read) {
+    keep_alive_ = false;
+    if (read.error().status == kJustClose) co_return;
+    static_cast<void>(co_await send(server_.handler_.render_refusal(read.error())));
+    co_return;
+  }
+  phase_ = Phase::kAnswering;
+  is_watching_ = true;
+  co_await (run_handler() && watch_client());
 }
 
 void Connection::close_when_idle() {
@@ -97,9 +115,48 @@ void Connection::close_now() {
   mark_gone();
 }
 
+// --- TLS ---
+
+// Until both sides have agreed. A client that speaks plain HTTP is told, in plain HTTP.
+asio::awaitable<bool> Connection::begin_tls() {
+  const auto deadline = Clock::now() + options_.head_timeout;
+  char first = '\0';
+  error_code error;
+  if (!co_await wait_for(tcp::socket::wait_read, deadline)) co_return false;
+  const std::size_t n = socket_.receive(asio::buffer(&first, 1), tcp::socket::message_peek, error);
+  if (n == 1 && first >= 'A' && first <= 'Z') {
+    tls_.reset();
+    keep_alive_ = false;
+    static_cast<void>(co_await send(server_.handler_.render_refusal(
+        {400, "this port speaks TLS only: the address must begin with https://"})));
+    co_return false;
+  }
+  while (!tls_->is_ready()) {
+    if (!co_await read_more(deadline)) co_return false;
+  }
+  co_return true;
+}
+
+// False when nothing more can come of the session.
+bool Connection::receive_tls(std::string_view bytes) {
+  if (tls_->receive(bytes, input_) == TlsSession::State::kOpen) return true;
+  // An alert says why, if it can go out at once.
+  error_code ignored;
+  const std::string last = tls_->take_output();
+  if (!last.empty()) socket_.write_some(asio::buffer(last), ignored);
+  mark_gone();
+  return false;
+}
+
+// Whatever the session owes the client: its part of the handshake, what was encrypted.
+asio::awaitable<bool> Connection::flush_tls() {
+  const std::string output = tls_->take_output();
+  co_return co_await write_to_socket(output);
+}
+
 // --- reading ---
 
-asio::awaitable<std::expected<void, Refusal>> Connection::read_request() {
+asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_request_head() {
   request_ = Request{};
   request_.peer = peer_;
   is_http_1_0_ = false;
@@ -115,7 +172,7 @@ asio::awaitable<std::expected<void, Refusal>> Connection::read_request() {
   if (auto checked = check_head(*head); !checked) {
     co_return std::unexpected(std::move(checked).error());
   }
-  co_return co_await read_body(*head);
+  co_return head;
 }
 
 asio::awaitable<std::expected<RequestHead, Refusal>> Connection::read_head() {
@@ -153,7 +210,8 @@ std::expected<void, Refusal> Connection::check_head(const RequestHead& head) {
     return std::unexpected(
         Refusal{403, "this server isn't known by that Host name; --allow-host adds one"});
   }
-  auto origin = check_origin(options_.origins, head.host, request_.find_header("origin"));
+  auto origin = check_origin(options_.origins, tls_ ? Transport::kTls : Transport::kPlain,
+                             head.host, request_.find_header("origin"));
   if (!origin) return std::unexpected(std::move(origin).error());
   request_.allowed_origin = *std::move(origin);
   if (head.content_length.value_or(0) > options_.max_body_bytes) {
@@ -165,8 +223,6 @@ std::expected<void, Refusal> Connection::check_head(const RequestHead& head) {
 }
 
 asio::awaitable<std::expected<void, Refusal>> Connection::read_body(const RequestHead& head) {
-  if (!head.is_chunked && head.content_length.value_or(0) == 0)
-    co_return std::expected<void, Refusal>();
   if (head.expects_continue && input_.empty() &&
       !co_await write_all("HTTP/1.1 100 Continue\r\n\r\n")) {
     co_return std::unexpected(Refusal{kJustClose, {}});
@@ -211,7 +267,9 @@ Refusal Connection::no_more_bytes() const {
 
 asio::awaitable<bool> Connection::read_more(Clock::time_point deadline) {
   while (!gone_) {
-    if (read_now()) co_return true;
+    const bool has_read = read_now();
+    if (tls_ && !co_await flush_tls()) break;
+    if (has_read) co_return true;
     if (gone_ || !co_await wait_for(tcp::socket::wait_read, deadline)) break;
   }
   co_return false;
@@ -222,6 +280,7 @@ bool Connection::read_now() {
   std::array<char, kReadBytes> bytes;
   error_code error;
   const std::size_t n = socket_.read_some(asio::buffer(bytes), error);
+  if (!error && tls_) return receive_tls({bytes.data(), n});
   if (!error) {
     input_.append(bytes.data(), n);
     return true;
@@ -291,6 +350,10 @@ void Connection::drop_body() {
 // before it is read: the sending side is closed first, and what comes meanwhile is dropped.
 asio::awaitable<void> Connection::close_gently() {
   phase_ = Phase::kClosing;
+  if (tls_ && tls_->is_ready() && !gone_) {
+    tls_->close();
+    static_cast<void>(co_await flush_tls());
+  }
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   const auto deadline = Clock::now() + options_.linger;
@@ -341,6 +404,20 @@ asio::awaitable<bool> Connection::finish() {
 }
 
 asio::awaitable<bool> Connection::write_all(std::string_view bytes) {
+  if (!tls_) co_return co_await write_to_socket(bytes);
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, kEncryptBytes);
+    if (!tls_->send(piece)) {
+      mark_gone();
+      co_return false;
+    }
+    bytes.remove_prefix(piece.size());
+    if (!co_await flush_tls()) co_return false;
+  }
+  co_return !gone_;
+}
+
+asio::awaitable<bool> Connection::write_to_socket(std::string_view bytes) {
   while (!bytes.empty()) {
     if (gone_) co_return false;
     error_code error;

@@ -10,12 +10,14 @@
 #include <expected>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "net/http_handler.h"
 #include "net/http_parser.h"
 #include "net/server.h"
+#include "net/tls.h"
 
 namespace jarip {
 
@@ -30,7 +32,7 @@ class Connection final : public ResponseStream {
 
   // Ends the connection once the request being answered is done; at once if there is none.
   void close_when_idle();
-  void close_now();
+  void close_now() override;
 
   [[nodiscard]] boost::asio::awaitable<bool> send(Response response) override;
   [[nodiscard]] boost::asio::awaitable<bool> begin(Response head) override;
@@ -45,8 +47,13 @@ class Connection final : public ResponseStream {
   enum class Phase : std::uint8_t { kIdle, kReading, kAnswering, kClosing };
   enum class Progress : std::uint8_t { kNothing, kBegun, kDone };
 
+  // TLS. False: the connection ends here.
+  boost::asio::awaitable<bool> begin_tls();
+  bool receive_tls(std::string_view bytes);
+
   // Reading. A Refusal of status 0: there is nobody to answer, just close.
-  boost::asio::awaitable<std::expected<void, Refusal>> read_request();
+  boost::asio::awaitable<std::expected<RequestHead, Refusal>> read_request_head();
+  boost::asio::awaitable<void> take_request();
   boost::asio::awaitable<std::expected<RequestHead, Refusal>> read_head();
   boost::asio::awaitable<std::expected<void, Refusal>> read_body(const RequestHead& head);
   std::expected<bool, Refusal> take_body(const RequestHead& head, ChunkedDecoder& decoder);
@@ -63,6 +70,8 @@ class Connection final : public ResponseStream {
 
   // Writing.
   boost::asio::awaitable<bool> write_all(std::string_view bytes);
+  boost::asio::awaitable<bool> write_to_socket(std::string_view bytes);
+  boost::asio::awaitable<bool> flush_tls();
 
   boost::asio::awaitable<bool> wait_for(boost::asio::ip::tcp::socket::wait_type what,
                                         Clock::time_point deadline);
@@ -72,6 +81,7 @@ class Connection final : public ResponseStream {
   const ServerOptions& options_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
+  std::unique_ptr<TlsSession> tls_;            // null: nothing is encrypted
   std::list<Connection*>::iterator position_;  // in server_.connections_
   std::string peer_;
   std::string input_;  // read and not yet used

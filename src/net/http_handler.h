@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "net/http_message.h"
@@ -32,6 +33,9 @@ class ResponseStream {
   // something else too: `on_gone` is then called once, on the network thread.
   [[nodiscard]] virtual bool is_gone() const = 0;
   virtual void notify_when_gone(std::function<void()> on_gone) = 0;
+
+  // Closes the connection, whatever is being written.
+  virtual void close_now() = 0;
 };
 
 class HttpHandler {
@@ -41,6 +45,13 @@ class HttpHandler {
   // request and stream outlive the awaitable.
   [[nodiscard]] virtual boost::asio::awaitable<void> handle(const Request& request,
                                                             ResponseStream& stream) = 0;
+
+  // Asked when the head of a request that has a body was read: an answer here is the request's only
+  // one, its body isn't read and the connection ends. So a stranger's body takes no memory.
+  [[nodiscard]] virtual boost::asio::awaitable<std::optional<Response>> refuse_early(
+      const Request& /*request*/) {
+    co_return std::nullopt;
+  }
 
   // What the server says when it turns a request away by itself.
   [[nodiscard]] virtual Response render_refusal(const Refusal& refusal) = 0;

@@ -1,6 +1,7 @@
 #include "net/origin_policy.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 
 namespace jarip {
 namespace {
@@ -21,21 +22,35 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, colon);
 }
 
+// Of IPv4 or, in brackets, of IPv6.
+bool is_address(std::string_view name) {
+  boost::system::error_code error;
+  if (name.starts_with('[') && name.ends_with(']')) {
+    boost::asio::ip::make_address_v6(std::string(name.substr(1, name.size() - 2)), error);
+  } else {
+    boost::asio::ip::make_address_v4(std::string(name), error);
+  }
+  return !error;
+}
+
 }  // namespace
 
 bool is_host_allowed(const OriginPolicy& policy, std::string_view host) {
   const std::string_view name = without_port(host);
   if (name.empty()) return false;
   return std::ranges::find(kLoopbackHosts, name) != std::end(kLoopbackHosts) ||
-         std::ranges::find(policy.allowed_hosts, name) != policy.allowed_hosts.end();
+         std::ranges::find(policy.allowed_hosts, name) != policy.allowed_hosts.end() ||
+         (policy.allow_addresses && is_address(name));
 }
 
-std::expected<std::string, Refusal> check_origin(const OriginPolicy& policy, std::string_view host,
-                                                 const std::string* origin) {
+std::expected<std::string, Refusal> check_origin(const OriginPolicy& policy, Transport transport,
+                                                 std::string_view host, const std::string* origin) {
   if (origin == nullptr) return std::string();
-  constexpr std::string_view kScheme = "http://";
-  if (origin->starts_with(kScheme) && std::string_view(*origin).substr(kScheme.size()) == host) {
-    return std::string();
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (scheme == "http://" && transport == Transport::kTls) continue;
+    if (origin->starts_with(scheme) && std::string_view(*origin).substr(scheme.size()) == host) {
+      return std::string();
+    }
   }
   if (std::ranges::find(policy.allowed_origins, *origin) != policy.allowed_origins.end()) {
     return *origin;

@@ -47,6 +47,7 @@ Server::~Server() { assert(connections_.empty()); }
 Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, ServerOptions options,
                                                HttpHandler& handler) {
   std::unique_ptr<Server> server(new Server(io, std::move(options), handler));
+  JARIP_CHECK(server->reload_tls());
   JARIP_CHECK(server->open());
   server->accepting_ = true;
   asio::co_spawn(io, server->accept_loop(), ignore_failure);
@@ -79,6 +80,13 @@ Result<void> Server::open() {
   }
   port_ = acceptor_.local_endpoint(error).port();
   options_.origins.allowed_hosts.push_back(host_text(address));
+  options_.origins.allow_addresses = address.is_unspecified();
+  return {};
+}
+
+Result<void> Server::reload_tls() {
+  if (!options_.tls) return {};
+  JARIP_TRY(tls_, TlsIdentity::load(*options_.tls));
   return {};
 }
 
@@ -107,6 +115,7 @@ asio::awaitable<void> Server::serve(tcp::socket socket) {
 
 // One attempt to say why; a client that isn't ready for it is closed all the same.
 void Server::turn_away(tcp::socket socket) {
+  if (tls_) return;  // it would have to shake hands first
   const Response response =
       handler_.render_refusal({503, "the server has as many connections as it takes; try again"});
   const std::string bytes =

@@ -12,20 +12,23 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "net/http_handler.h"
 #include "net/origin_policy.h"
+#include "net/tls.h"
 
 namespace jarip {
 
 class Connection;
 
 struct ServerOptions {
-  std::string host = "127.0.0.1";  // an address, or "localhost"
-  std::uint16_t port = 8484;       // 0: any free one
-  OriginPolicy origins = {};       // the address listened on is added to the hosts
+  std::string host = "127.0.0.1";    // an address, or "localhost"
+  std::uint16_t port = 8484;         // 0: any free one
+  OriginPolicy origins = {};         // the address listened on is added to the hosts
+  std::optional<TlsFiles> tls = {};  // absent: plain HTTP
 
   std::size_t max_connections = 1024;
   std::size_t max_requests_per_connection = 10'000;
@@ -45,7 +48,8 @@ struct ServerOptions {
 class Server {
  public:
   // Listens at once. handler outlives the server; options are copied. Errors: kInvalidArgument (an
-  // address that can't be read), kIo (in use, not ours, no permission), naming host or port.
+  // address that can't be read), kIo (in use, not ours, no permission), naming host or port; those
+  // of TlsIdentity::load().
   [[nodiscard]] static Result<std::unique_ptr<Server>> listen(boost::asio::io_context& io,
                                                               ServerOptions options,
                                                               HttpHandler& handler);
@@ -56,6 +60,10 @@ class Server {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::size_t n_connections() const { return connections_.size(); }
+
+  // Reads the files of TLS again, for connections that come from now on. On an error those that
+  // were there before stay in use.
+  [[nodiscard]] Result<void> reload_tls();
 
   // Accepts no more, lets requests that are being answered end, closes what is left at the
   // deadline. Ends when no connection is left; call it once.
@@ -75,6 +83,7 @@ class Server {
 
   ServerOptions options_;
   HttpHandler& handler_;
+  std::optional<TlsIdentity> tls_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer accept_pause_;
   boost::asio::steady_timer drain_timer_;
