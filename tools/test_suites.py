@@ -9,11 +9,14 @@ FUZZ_SECONDS = 10
 
 # The unit tests in which threads meet; ThreadSanitizer watches these.
 CONCURRENT_TESTS = (
+    "access_log_test",
+    "accounts_test",
     "answer_test",
     "bounded_queue_test",
     "chat_template_test",
     "engine_simulation_test",
     "engine_test",
+    "gate_test",
     "library_test",
     "metrics_test",
     "pipeline_test",

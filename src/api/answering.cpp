@@ -97,16 +97,15 @@ std::optional<Error> failure_of(const TurnEnd& end) {
   return std::nullopt;
 }
 
-Answering::Answering(asio::thread_pool& workers, ApiMetrics& metrics,
-                     std::chrono::milliseconds ping_interval)
-    : workers_(workers), metrics_(metrics), ping_interval_(ping_interval) {}
+Answering::Answering(asio::thread_pool& workers, std::chrono::milliseconds ping_interval)
+    : workers_(workers), ping_interval_(ping_interval) {}
 
 asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, Answerer& answerer) {
   // Shared with the engine's thread: see AnswerChannel.
   const auto channel =
       std::make_shared<AnswerChannel>(asio::any_io_executor(co_await asio::this_coro::executor));
   exchange.stream().notify_when_gone([channel] { channel->wake(); });
-  auto running = co_await start(plan, exchange.request(), answerer, channel);
+  auto running = co_await start(plan, exchange, answerer, channel);
   if (!running) {
     co_await exchange.send_error(running.error());
     co_return;
@@ -124,17 +123,17 @@ asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, Ans
 // Parsing, the template and the tokenizer take time in proportion to the request: a worker does it,
 // so that the network thread stays free.
 asio::awaitable<Result<Answering::Running>> Answering::start(
-    PlanAnswer plan, const Request& request, Answerer& answerer,
+    PlanAnswer plan, Exchange& exchange, Answerer& answerer,
     std::shared_ptr<AnswerChannel> channel) {
   auto work = [&]() -> asio::awaitable<Result<Running>> {
-    auto planned = plan(request.body, answerer.card());
+    auto planned = plan(exchange.request().body, answerer.card());
     if (!planned) co_return std::unexpected(std::move(planned).error());
+    exchange.record().claim(planned->turn);
     std::vector<TurnSink> sinks;
     for (std::uint32_t choice = 0; choice < planned->n_choices; ++choice) {
-      sinks.emplace_back([channel, choice, &metrics = metrics_](TurnEvent event) {
-        if (const auto* end = std::get_if<TurnEnd>(&event)) metrics.count_answer(*end);
-        channel->push(choice, std::move(event));
-      });
+      sinks.push_back(exchange.record().meter(
+          [channel, choice](TurnEvent event) { channel->push(choice, std::move(event)); },
+          /*counts_prompt=*/choice == 0));
     }
     auto turn = answerer.start(std::move(planned->turn), std::move(sinks));
     if (!turn) {

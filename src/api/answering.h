@@ -10,15 +10,13 @@
 #include "api/answer_channel.h"
 #include "api/answer_writer.h"
 #include "api/answerer.h"
-#include "api/api_metrics.h"
 #include "api/exchange.h"
 
 namespace jarip {
 
 class Answering {
  public:
-  Answering(boost::asio::thread_pool& workers, ApiMetrics& metrics,
-            std::chrono::milliseconds ping_interval);
+  Answering(boost::asio::thread_pool& workers, std::chrono::milliseconds ping_interval);
 
   // The answerer outlives the awaitable.
   boost::asio::awaitable<void> answer(PlanAnswer plan, Exchange& exchange, Answerer& answerer);
@@ -31,7 +29,7 @@ class Answering {
     std::unique_ptr<AnswerWriter> writer;
   };
 
-  boost::asio::awaitable<Result<Running>> start(PlanAnswer plan, const Request& request,
+  boost::asio::awaitable<Result<Running>> start(PlanAnswer plan, Exchange& exchange,
                                                 Answerer& answerer,
                                                 std::shared_ptr<AnswerChannel> channel);
   boost::asio::awaitable<void> send_whole(Exchange& exchange, AnswerChannel& channel,
@@ -40,7 +38,6 @@ class Answering {
                                            Running& running);
 
   boost::asio::thread_pool& workers_;
-  ApiMetrics& metrics_;
   std::chrono::milliseconds ping_interval_;
 };
 

@@ -1,8 +1,7 @@
 #include "api/api_metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 namespace jarip {
@@ -14,12 +13,63 @@ constexpr double kTokenSeconds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.0
                                     0.2,   0.3,    0.4,   0.5,  0.75,  1.0,  2.5,   5.0, 10};
 constexpr double kMsPerSecond = 1000.0;
 
+// Methods that clients make up would make counters without end.
+constexpr std::string_view kMethods[] = {"GET",    "HEAD",  "POST",   "PUT",
+                                         "DELETE", "PATCH", "OPTIONS"};
+constexpr int kClientLeft = 499;  // as nginx has it
+
+struct RejectionRow {
+  RejectReason reason;
+  const char* metric;
+  const char* label;
+};
+constexpr const char* kAuthFailures = "jarip_auth_failures_total";
+constexpr const char* kLimited = "jarip_limited_requests_total";
+constexpr RejectionRow kRejections[] = {
+    {RejectReason::kMissing, kAuthFailures, "missing"},
+    {RejectReason::kMalformed, kAuthFailures, "malformed"},
+    {RejectReason::kUnknown, kAuthFailures, "unknown"},
+    {RejectReason::kRevoked, kAuthFailures, "revoked"},
+    {RejectReason::kExpired, kAuthFailures, "expired"},
+    {RejectReason::kScope, kAuthFailures, "scope"},
+    {RejectReason::kStore, kAuthFailures, "unavailable"},
+    {RejectReason::kRequestRate, kLimited, "requests_per_minute"},
+    {RejectReason::kTokenRate, kLimited, "tokens_per_minute"},
+    {RejectReason::kTokenLimit, kLimited, "token_limit"},
+};
+
 Counter& finished(MetricsRegistry& registry, const char* reason) {
   return registry.counter("jarip_request_success_total", "Answers that ended, by how they ended.",
                           {{"finished_reason", reason}});
 }
 
+// Those of ours that mean the same as vLLM's of that name.
+constexpr std::string_view kVllmNames[] = {
+    "num_requests_running",
+    "num_requests_waiting",
+    "kv_cache_usage_perc",
+    "prefix_cache_queries_total",
+    "prefix_cache_hits_total",
+    "num_preemptions_total",
+    "prompt_tokens_total",
+    "generation_tokens_total",
+    "request_success_total",
+    "time_to_first_token_seconds",
+    "inter_token_latency_seconds",
+    "e2e_request_latency_seconds",
+    "request_queue_time_seconds",
+    "spec_decode_num_draft_tokens_total",
+    "spec_decode_num_accepted_tokens_total",
+};
+
 }  // namespace
+
+void add_vllm_names(MetricsRegistry& registry, std::string_view model_name) {
+  registry.add_alias({.own_prefix = "jarip_",
+                      .prefix = "vllm:",
+                      .names = kVllmNames,
+                      .labels = {{"model_name", std::string(model_name)}}});
+}
 
 ApiMetrics::ApiMetrics(MetricsRegistry& registry)
     : running_(registry.gauge("jarip_num_requests_running", "Requests being computed.")),
@@ -49,9 +99,9 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
       first_token_(registry.histogram("jarip_time_to_first_token_seconds",
                                       "From a request's arrival at the engine to its first token.",
                                       kSeconds)),
-      between_tokens_(registry.histogram("jarip_inter_token_latency_seconds",
-                                         "Time between tokens, a request's mean for each of them.",
-                                         kTokenSeconds)),
+      between_tokens_(registry.histogram(
+          "jarip_inter_token_latency_seconds",
+          "Time between the pieces of an answer, as they reach its reader.", kTokenSeconds)),
       whole_(registry.histogram("jarip_e2e_request_latency_seconds",
                                 "From a request's arrival at the engine to its last token.",
                                 kSeconds)),
@@ -60,11 +110,14 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
                                 kSeconds)),
       step_size_(registry.histogram("jarip_engine_step_sequences",
                                     "Requests computed together in a step.",
-                                    std::vector<double>(kStepSizes.begin(), kStepSizes.end()))) {
-  for (int hundreds = 1; hundreds <= 5; ++hundreds) {
-    responses_[hundreds - 1] =
-        &registry.counter("jarip_http_responses_total", "HTTP responses, by class of status.",
-                          {{"code", fmt::format("{}xx", hundreds)}});
+                                    std::vector<double>(kStepSizes.begin(), kStepSizes.end()))),
+      registry_(registry) {
+  for (const RejectionRow& row : kRejections) {
+    rejections_[row.reason] = &registry.counter(
+        row.metric,
+        row.metric == kLimited ? "Requests of keys that had used what they may, by limit."
+                               : "Requests without a key that is good for them, by what was wrong.",
+        {{"reason", row.label}});
   }
 }
 
@@ -88,15 +141,30 @@ void ApiMetrics::count_answer(const TurnEnd& end) {
   queue_.observe(end.queue_ms / kMsPerSecond);
   whole_.observe((first_token_ms + end.decode_ms) / kMsPerSecond);
   if (end.n_new_tokens > 0) first_token_.observe(first_token_ms / kMsPerSecond);
-  if (end.n_new_tokens > 1) {
-    const std::uint32_t n_gaps = end.n_new_tokens - 1;
-    between_tokens_.observe(end.decode_ms / kMsPerSecond / n_gaps, n_gaps);
-  }
 }
 
-void ApiMetrics::count_response(int status) {
-  responses_[std::clamp(status / 100, 1, 5) - 1]->add();
+void ApiMetrics::count_gap(std::chrono::duration<double> gap) {
+  between_tokens_.observe(gap.count());
 }
+
+void ApiMetrics::count_request(std::string_view route, std::string_view method, int status) {
+  const auto* known = std::ranges::find(kMethods, method);
+  const std::string_view label = known == std::end(kMethods) ? "other" : *known;
+  if (status == 0) status = kClientLeft;
+  const std::lock_guard lock(mutex_);
+  Counter*& counter = requests_[{std::string(route), label, status}];
+  if (counter == nullptr) {
+    counter = &registry_.counter("jarip_http_requests_total",
+                                 "HTTP requests, by route, method and status; 499 is a client that "
+                                 "left before its answer.",
+                                 {{"route", route.empty() ? "none" : std::string(route)},
+                                  {"method", std::string(label)},
+                                  {"status", std::to_string(status)}});
+  }
+  counter->add();
+}
+
+void ApiMetrics::count_rejection(RejectReason reason) { rejections_.at(reason)->add(); }
 
 void ApiMetrics::follow(const EngineStats& stats) {
   running_.set(stats.n_running);

@@ -1,11 +1,22 @@
 // What /metrics shows of requests and of the engine. Registered once by whoever owns the routes;
-// count_answer() ticks from any thread.
+// its counts tick from any thread.
 #pragma once
 
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "app/accounts.h"
 #include "app/turn.h"
 #include "base/metrics.h"
 
 namespace jarip {
+
+// Shows what dashboards of vLLM read under the names that it has there ("vllm:…").
+void add_vllm_names(MetricsRegistry& registry, std::string_view model_name);
 
 class ApiMetrics {
  public:
@@ -13,7 +24,12 @@ class ApiMetrics {
 
   // An answer has ended, in whatever way.
   void count_answer(const TurnEnd& end);
-  void count_response(int status);
+  // Between two pieces of an answer.
+  void count_gap(std::chrono::duration<double> gap);
+  // route: as the table of routes has it, empty for none; status 0: the client left before one.
+  void count_request(std::string_view route, std::string_view method, int status);
+  // A request that its key, or the lack of one, kept out.
+  void count_rejection(RejectReason reason);
   // Brings what the engine counts itself up to date; before rendering.
   void follow(const EngineStats& stats);
 
@@ -39,7 +55,11 @@ class ApiMetrics {
   Histogram& whole_;
   Histogram& queue_;
   Histogram& step_size_;
-  Counter* responses_[5];  // by hundreds: 1xx to 5xx
+  std::map<RejectReason, Counter*> rejections_;
+
+  MetricsRegistry& registry_;
+  std::mutex mutex_;  // of requests_, whose counters appear as they are needed
+  std::map<std::tuple<std::string, std::string_view, int>, Counter*> requests_;
 };
 
 }  // namespace jarip

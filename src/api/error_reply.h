@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/accounts.h"
 #include "base/result.h"
 #include "net/http_message.h"
 
@@ -35,9 +36,19 @@ enum class ErrorShape : std::uint8_t {
 // What net turns away by itself keeps the status that net chose.
 [[nodiscard]] Response render_http_refusal(const Refusal& refusal);
 
-// The `where` of a request that found the queue full; kUnavailable is 503 otherwise.
-inline constexpr std::string_view kQueue = "queue";
+// What a key, or the lack of one, kept out; says when to come back.
+[[nodiscard]] Response render_rejection(const Rejection& rejection, ErrorShape shape,
+                                        std::string_view request_id);
+// What is left of a key's rates, under the names that OpenAI's clients read.
+void add_rate_headers(Response& response, const KeyRates& rates);
+
 // Of a body that isn't sent as JSON.
 inline constexpr std::string_view kContentType = "content-type";
+// Each the `where` of errors that are no field's: a request that found the queue full (kUnavailable
+// is 503 otherwise), and keys that have used up a rate or all that they may.
+inline constexpr std::string_view kQueue = "queue";
+inline constexpr std::string_view kRequestRate = "requests a minute";
+inline constexpr std::string_view kTokenRate = "tokens a minute";
+inline constexpr std::string_view kQuota = "tokens";
 
 }  // namespace jarip

@@ -28,6 +28,8 @@ TEST(ErrorReply, EveryCodeHasAStatusATypeAndAName) {
   const Row table[] = {
       {ErrorCode::kInvalidArgument, "x", 400, "invalid_request_error", "invalid_value"},
       {ErrorCode::kUnsupported, "x", 400, "invalid_request_error", "unsupported_value"},
+      {ErrorCode::kUnauthorized, "", 401, "invalid_request_error", "invalid_api_key"},
+      {ErrorCode::kForbidden, "", 403, "invalid_request_error", "insufficient_permissions"},
       {ErrorCode::kNotFound, "model", 404, "invalid_request_error", "model_not_found"},
       {ErrorCode::kNotFound, "", 404, "invalid_request_error", "not_found"},
       {ErrorCode::kMethodNotAllowed, "", 405, "invalid_request_error", "method_not_allowed"},
@@ -62,6 +64,9 @@ TEST(ErrorReply, AnthropicsShapeFollowsTheStatus) {
   };
   const Row table[] = {
       {ErrorCode::kInvalidArgument, "x", "invalid_request_error"},
+      {ErrorCode::kUnauthorized, "", "authentication_error"},
+      {ErrorCode::kForbidden, "", "permission_error"},
+      {ErrorCode::kLimitReached, "", "rate_limit_error"},
       {ErrorCode::kNotFound, "model", "not_found_error"},
       {ErrorCode::kTooLarge, "", "request_too_large"},
       {ErrorCode::kUnavailable, "queue", "rate_limit_error"},
@@ -90,6 +95,44 @@ TEST(ErrorReply, SaysWhenToComeBackIfThatIsKnown) {
       render_error({ErrorCode::kUnavailable, "full", std::string(kQueue), 17});
   EXPECT_EQ(response.headers.back().name, "retry-after");
   EXPECT_EQ(response.headers.back().value, "17");
+}
+
+TEST(ErrorReply, ARejectionSaysWhenToComeBackIfThatHelps) {
+  const auto header = [](const Response& response, std::string_view name) -> std::string {
+    std::string found;
+    for (const HttpField& field : response.headers) {
+      if (field.name == name) found += field.value;
+    }
+    return found;
+  };
+  Rejection rejection{.reason = RejectReason::kTokenRate,
+                      .error = {ErrorCode::kLimitReached, "slower", {}},
+                      .rates = {.requests = {}, .tokens = Allowance{100, 0, 90.5}},
+                      .retry_after_s = 1.25};
+  const Response rate = render_rejection(rejection, ErrorShape::kOpenAi, "req_1");
+  EXPECT_EQ(rate.status, 429);
+  EXPECT_EQ(header(rate, "retry-after"), "2");
+  EXPECT_EQ(header(rate, "retry-after-ms"), "1250");
+  EXPECT_EQ(header(rate, "x-ratelimit-limit-tokens"), "100");
+  EXPECT_EQ(header(rate, "x-ratelimit-remaining-tokens"), "0");
+  EXPECT_EQ(header(rate, "x-ratelimit-reset-tokens"), "1m31s");
+  EXPECT_EQ(header(rate, "x-ratelimit-limit-requests"), "");
+  const json::value error = json::parse(rate.body).at("error");
+  EXPECT_EQ(error.at("type"), "tokens");
+  EXPECT_EQ(error.at("code"), "rate_limit_exceeded");
+  EXPECT_TRUE(error.at("param").is_null());
+
+  rejection.reason = RejectReason::kTokenLimit;
+  rejection.retry_after_s = {};
+  const Response all = render_rejection(rejection, ErrorShape::kAnthropic, "req_1");
+  EXPECT_EQ(all.status, 429);
+  EXPECT_EQ(header(all, "retry-after"), "") << "what is used up doesn't come back";
+  EXPECT_EQ(json::parse(all.body).at("error").at("type"), "rate_limit_error");
+
+  const Response unknown = render_rejection(
+      {.reason = RejectReason::kUnknown, .error = {ErrorCode::kUnauthorized, "who?", {}}},
+      ErrorShape::kOpenAi, "req_1");
+  EXPECT_EQ(header(unknown, "www-authenticate"), "Bearer");
 }
 
 TEST(ErrorReply, AnyBytesInAMessageStayJson) {

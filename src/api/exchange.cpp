@@ -10,6 +10,12 @@ namespace jarip {
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 128;
+// What scripts of an allowed page of elsewhere may read of an answer.
+constexpr std::string_view kExposedHeaders =
+    "x-request-id, request-id, x-jarip-seed, retry-after, retry-after-ms, "
+    "x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+    "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens";
 
 bool is_id_byte(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
@@ -37,23 +43,25 @@ void add_common_headers(Response& response, std::string_view request_id) {
   response.headers.push_back({"x-content-type-options", "nosniff"});
 }
 
-Exchange::Exchange(const Request& request, ResponseStream& stream, ApiMetrics& metrics)
-    : request_(request), stream_(stream), metrics_(metrics), id_(request_id_of(request)) {}
-
-void Exchange::complete(Response& response) {
-  add_common_headers(response, id_);
-  if (error_shape_ == ErrorShape::kAnthropic) response.headers.push_back({"request-id", id_});
-  if (!request_.allowed_origin.empty()) {
-    response.headers.push_back({"access-control-allow-origin", request_.allowed_origin});
-    response.headers.push_back(
-        {"access-control-expose-headers", "x-request-id, x-jarip-seed, retry-after"});
+void complete_response(Response& response, const Request& request, RequestRecord& record,
+                       ErrorShape shape) {
+  add_common_headers(response, record.id());
+  if (shape == ErrorShape::kAnthropic) response.headers.push_back({"request-id", record.id()});
+  add_rate_headers(response, record.rates());
+  if (!request.allowed_origin.empty()) {
+    response.headers.push_back({"access-control-allow-origin", request.allowed_origin});
+    response.headers.push_back({"access-control-expose-headers", std::string(kExposedHeaders)});
     response.headers.push_back({"vary", "origin"});
   }
-  metrics_.count_response(response.status);
+  record.set_status(response.status);
 }
 
+Exchange::Exchange(const Request& request, ResponseStream& stream,
+                   std::shared_ptr<RequestRecord> record)
+    : request_(request), stream_(stream), record_(std::move(record)) {}
+
 boost::asio::awaitable<void> Exchange::send(Response response) {
-  complete(response);
+  complete_response(response, request_, *record_, error_shape_);
   static_cast<void>(co_await stream_.send(std::move(response)));
 }
 
@@ -62,11 +70,11 @@ boost::asio::awaitable<void> Exchange::send_json(std::string body) {
 }
 
 boost::asio::awaitable<void> Exchange::send_error(const Error& error) {
-  return send(render_error(error, error_shape_, id_));
+  return send(render_error(error, error_shape_, record_->id()));
 }
 
 boost::asio::awaitable<bool> Exchange::begin(Response head) {
-  complete(head);
+  complete_response(head, request_, *record_, error_shape_);
   return stream_.begin(std::move(head));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "api/responses.h"
 #include "api/static_files.h"
 #include "api/token_tools.h"
+#include "net/sse.h"
 
 namespace jarip {
 namespace {
@@ -28,6 +30,8 @@ namespace asio = boost::asio;
 constexpr std::size_t kWorkers = 2;
 constexpr std::string_view kModelsFolder = "/v1/models/";
 constexpr std::size_t kMaxShownPath = 100;
+constexpr std::size_t kMaxShownHeaders = 1024;
+constexpr std::size_t kMaxUnaskedDigits = 4;  // of a body's length: 9999 bytes
 constexpr std::string_view kFirstAnthropicVersion = "2023-06-01";
 
 bool path_matches(std::string_view route, std::string_view path) {
@@ -65,12 +69,63 @@ void add_method(std::string& list, std::string_view method) {
   if (method == "GET") list += ", HEAD";
 }
 
+// A list of header names as HTTP writes them; anything else is not repeated to anybody.
+bool is_header_list(std::string_view text) {
+  return text.size() <= kMaxShownHeaders && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  std::string_view("-_, ").contains(c);
+         });
+}
+
+// What a browser asks before a page of elsewhere may send a request. The origin was checked before
+// this; the answer to one that isn't allowed has no CORS headers.
+Response preflight(const Request& request, std::string allowed_methods) {
+  Response response{204, {{"allow", allowed_methods}}, {}};
+  if (request.allowed_origin.empty()) return response;
+  // Every client library brings headers of its own, and none of ours changes what is allowed.
+  const std::string* wanted = request.find_header("access-control-request-headers");
+  response.headers.push_back({"access-control-allow-methods", std::move(allowed_methods)});
+  response.headers.push_back({"access-control-allow-headers",
+                              wanted != nullptr && is_header_list(*wanted)
+                                  ? *wanted
+                                  : "authorization, content-type, x-api-key, anthropic-version, "
+                                    "anthropic-beta, x-request-id"});
+  response.headers.push_back({"access-control-max-age", "600"});
+  return response;
+}
+
+Response no_route(const Request& request, std::string allowed_methods) {
+  const std::string path = request.path.substr(0, kMaxShownPath);
+  if (allowed_methods.empty()) {
+    return render_error({ErrorCode::kNotFound, fmt::format("there is nothing at {}", path), {}});
+  }
+  Response response =
+      render_error({ErrorCode::kMethodNotAllowed,
+                    fmt::format("{} takes {} and not {}", path, allowed_methods, request.method),
+                    {}});
+  response.headers.push_back({"allow", std::move(allowed_methods)});
+  return response;
+}
+
+// Whether the body that a request announces is longer than anybody may send unasked.
+bool has_long_body(const Request& request) {
+  const std::string* length = request.find_header("content-length");
+  if (length == nullptr) return true;  // chunked
+  return length->size() > kMaxUnaskedDigits;
+}
+
+const Error kRevoked = {ErrorCode::kUnauthorized, "this key was revoked", {}};
+
 }  // namespace
 
 const Routes::Route Routes::kRoutes[] = {
-    {{"GET", "/health", "Whether the server is ready.", "", "Health"}, &Routes::health},
-    {{"GET", "/metrics", "Counts and times, as Prometheus reads them."}, &Routes::metrics},
-    {{"GET", "/openapi.json", "This document.", "", "Document"}, &Routes::openapi},
+    {{"GET", "/health", "Whether the server is ready.", "", "Health"},
+     &Routes::health,
+     Access::kOpen},
+    {{"GET", "/metrics", "Counts and times, as Prometheus reads them."},
+     &Routes::metrics,
+     Access::kAdmin},
+    {{"GET", "/openapi.json", "This document.", "", "Document"}, &Routes::openapi, Access::kOpen},
     {{"GET", "/v1/models", "The models that are loaded.", "", "ModelList"}, &Routes::models},
     {{"GET", kModelsFolder, "One model.", "", "Model"}, &Routes::model},
     {{"POST", "/v1/chat/completions", "Answer a chat.", "ChatCompletionRequest", "ChatCompletion",
@@ -108,42 +163,126 @@ Routes::Routes(MetricsRegistry& registry, const RoutesOptions& options)
     : registry_(registry),
       options_(options),
       metrics_(registry),
+      observers_{.metrics = metrics_, .log = options.access_log, .accounts = options.accounts},
+      gate_(options.accounts),
       workers_(kWorkers),
-      answering_(workers_, metrics_, options.ping_interval) {}
+      answering_(workers_, options.ping_interval) {}
 
 Routes::~Routes() { workers_.join(); }
 
 Response Routes::render_refusal(const Refusal& refusal) {
   Response response = render_http_refusal(refusal);
-  add_common_headers(response, random_id("req_"));
-  metrics_.count_response(response.status);
+  RequestRecord record(observers_, random_id("req_"), nullptr);
+  add_common_headers(response, record.id());
+  record.set_status(response.status);
   return response;
 }
 
-asio::awaitable<void> Routes::handle(const Request& request, ResponseStream& stream) {
-  Exchange exchange(request, stream, metrics_);
-  const std::string method = request.method == "HEAD" ? "GET" : request.method;
-  std::string allowed_methods;
+Routes::Match Routes::match(const Request& request) const {
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  Match match;
   for (const Route& route : kRoutes) {
     if (!path_matches(route.api.path, request.path)) continue;
-    if (route.api.method == method) {
-      exchange.set_error_shape(route.api.error_shape);
-      co_await run(route, exchange);
-      co_return;
-    }
-    add_method(allowed_methods, route.api.method);
+    if (route.api.method == method) match.route = &route;
+    add_method(match.allowed_methods, route.api.method);
   }
-  const auto file = serve_file(options_.web_files, request);
-  if (file && method == "GET") {
-    co_await exchange.send(*file);
+  if (match.route == nullptr && has_file(options_.web_files, request)) {
+    match.is_file = method == "GET";
+    add_method(match.allowed_methods, "GET");
+  }
+  return match;
+}
+
+asio::awaitable<std::optional<Response>> Routes::refuse_early(const Request& request) {
+  const Route* const route = match(request).route;
+  const std::string id = request_id_of(request);
+  const ErrorShape shape = route == nullptr ? ErrorShape::kOpenAi : route->api.error_shape;
+  const auto finish = [&](Response response, const std::string& key_prefix) {
+    const auto record = std::make_shared<RequestRecord>(observers_, id, &request);
+    if (route != nullptr) record->set_route(route->api.path);
+    record->set_key_prefix(key_prefix);
+    complete_response(response, request, *record, shape);
+    return response;
+  };
+  if (route == nullptr || route->access == Access::kOpen || request.method != "POST") {
+    if (!has_long_body(request)) co_return std::nullopt;
+    co_return finish(
+        render_error({ErrorCode::kTooLarge,
+                      fmt::format("{} takes no body", request.path.substr(0, kMaxShownPath)),
+                      {}}),
+        {});
+  }
+  const auto admitted = co_await gate_.admit(request, route->access, /*counts=*/false);
+  if (admitted) co_return std::nullopt;
+  metrics_.count_rejection(admitted.error().reason);
+  co_return finish(render_rejection(admitted.error(), shape, id), admitted.error().prefix);
+}
+
+asio::awaitable<void> Routes::handle(const Request& request, ResponseStream& stream) {
+  const auto record = std::make_shared<RequestRecord>(observers_, request_id_of(request), &request);
+  GuardedStream guarded(stream);
+  Exchange exchange(request, guarded, record);
+  co_await answer(match(request), exchange, guarded);
+  record->set_finished();
+}
+
+asio::awaitable<void> Routes::answer(const Match& match, Exchange& exchange,
+                                     GuardedStream& stream) {
+  const Request& request = exchange.request();
+  if (match.route != nullptr) {
+    co_await call_route(*match.route, exchange, stream);
     co_return;
   }
-  if (file) add_method(allowed_methods, "GET");
-  if (method == "OPTIONS") {
-    co_await preflight(exchange, std::move(allowed_methods));
+  const auto file =
+      match.is_file ? serve_file(options_.web_files, request) : std::optional<Response>();
+  if (file) {
+    exchange.record().set_route("page");
+    co_await exchange.send(*file);
+  } else if (request.method == "OPTIONS") {
+    co_await exchange.send(preflight(request, match.allowed_methods));
   } else {
-    co_await no_route(exchange, std::move(allowed_methods));
+    co_await exchange.send(no_route(request, match.allowed_methods));
   }
+}
+
+asio::awaitable<void> Routes::call_route(const Route& route, Exchange& exchange,
+                                         GuardedStream& stream) {
+  RequestRecord& record = exchange.record();
+  record.set_route(route.api.path);
+  exchange.set_error_shape(route.api.error_shape);
+  const auto admitted =
+      co_await gate_.admit(exchange.request(), route.access, exchange.request().method == "POST");
+  if (!admitted) {
+    metrics_.count_rejection(admitted.error().reason);
+    record.set_key_prefix(admitted.error().prefix);
+    co_await exchange.send(render_rejection(admitted.error(), route.api.error_shape, record.id()));
+    co_return;
+  }
+  record.set_admission(*admitted);
+  const Gate::Visit visit(gate_, co_await asio::this_coro::executor, admitted->key, stream);
+  co_await run(route, exchange);
+  if (stream.is_cut() && !stream.has_ended()) co_await say_revoked(exchange, stream);
+}
+
+// The last word, under the handler that thinks its client gone.
+asio::awaitable<void> Routes::say_revoked(Exchange& exchange, GuardedStream& stream) {
+  const ErrorShape shape = exchange.error_shape();
+  const std::string& id = exchange.record().id();
+  ResponseStream& below = stream.below();
+  if (!stream.has_begun()) {
+    Response response = render_error(kRevoked, shape, id);
+    complete_response(response, exchange.request(), exchange.record(), shape);
+    static_cast<void>(co_await below.send(std::move(response)));
+    co_return;
+  }
+  std::string last;
+  if (shape == ErrorShape::kAnthropic) {
+    append_sse_event(last, anthropic_error_json(kRevoked, id), "error");
+  } else {
+    append_sse_event(last, error_json(kRevoked));
+  }
+  if (co_await below.write(last)) static_cast<void>(co_await below.finish());
 }
 
 asio::awaitable<void> Routes::run(const Route& route, Exchange& exchange) {
@@ -181,35 +320,6 @@ asio::awaitable<void> Routes::run_with_model(const Route& route, Exchange& excha
   } else {
     co_await exchange.send_error(reply.error());
   }
-}
-
-asio::awaitable<void> Routes::no_route(Exchange& exchange, std::string allowed_methods) {
-  const std::string path = exchange.request().path.substr(0, kMaxShownPath);
-  if (allowed_methods.empty()) {
-    co_await exchange.send_error(
-        {ErrorCode::kNotFound, fmt::format("there is nothing at {}", path), {}});
-    co_return;
-  }
-  Response response = render_error(
-      {ErrorCode::kMethodNotAllowed,
-       fmt::format("{} takes {} and not {}", path, allowed_methods, exchange.request().method),
-       {}});
-  response.headers.push_back({"allow", std::move(allowed_methods)});
-  co_await exchange.send(std::move(response));
-}
-
-// What a browser asks before a page of elsewhere may send a request. The origin was checked before
-// this; the answer to one that isn't allowed has no CORS headers.
-asio::awaitable<void> Routes::preflight(Exchange& exchange, std::string allowed_methods) {
-  Response response{204, {{"allow", allowed_methods}}, {}};
-  if (!exchange.request().allowed_origin.empty()) {
-    response.headers.push_back({"access-control-allow-methods", std::move(allowed_methods)});
-    response.headers.push_back({"access-control-allow-headers",
-                                "authorization, content-type, x-api-key, anthropic-version, "
-                                "anthropic-beta, x-request-id"});
-    response.headers.push_back({"access-control-max-age", "600"});
-  }
-  co_await exchange.send(std::move(response));
 }
 
 Error Routes::not_ready() const {

@@ -6,16 +6,20 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "api/access_log.h"
 #include "api/answer_writer.h"
 #include "api/answerer.h"
 #include "api/answering.h"
 #include "api/api_metrics.h"
 #include "api/exchange.h"
+#include "api/gate.h"
 #include "api/openapi.h"
 #include "api/web_files.h"
 #include "base/metrics.h"
@@ -26,11 +30,13 @@ namespace jarip {
 struct RoutesOptions {
   std::span<const WebFile> web_files = {};
   std::chrono::milliseconds ping_interval{10'000};  // of streams in which nothing happens
+  Accounts* accounts = nullptr;                     // null: nobody needs a key
+  AccessLog* access_log = nullptr;                  // null: none
 };
 
 class Routes final : public HttpHandler {
  public:
-  // The registry outlives the routes.
+  // The registry and what the options point to outlive the routes.
   Routes(MetricsRegistry& registry, const RoutesOptions& options);
   ~Routes() override;
 
@@ -42,6 +48,8 @@ class Routes final : public HttpHandler {
 
   [[nodiscard]] boost::asio::awaitable<void> handle(const Request& request,
                                                     ResponseStream& stream) override;
+  [[nodiscard]] boost::asio::awaitable<std::optional<Response>> refuse_early(
+      const Request& request) override;
   [[nodiscard]] Response render_refusal(const Refusal& refusal) override;
 
  private:
@@ -53,9 +61,21 @@ class Routes final : public HttpHandler {
     ApiOperation api;  // HEAD is answered wherever GET is; a path that ends in '/' stands for all
                        // below it
     std::variant<Call, PlanAnswer, Compute> handler;
+    Access access = Access::kInference;
   };
   static const Route kRoutes[];
 
+  struct Match {
+    const Route* route = nullptr;
+    std::string allowed_methods;  // of the path; empty: there is nothing
+    bool is_file = false;
+  };
+  [[nodiscard]] Match match(const Request& request) const;
+  boost::asio::awaitable<void> answer(const Match& match, Exchange& exchange,
+                                      GuardedStream& stream);
+  boost::asio::awaitable<void> call_route(const Route& route, Exchange& exchange,
+                                          GuardedStream& stream);
+  boost::asio::awaitable<void> say_revoked(Exchange& exchange, GuardedStream& stream);
   boost::asio::awaitable<void> run(const Route& route, Exchange& exchange);
   boost::asio::awaitable<void> run_with_model(const Route& route, Exchange& exchange);
 
@@ -64,13 +84,13 @@ class Routes final : public HttpHandler {
   boost::asio::awaitable<void> openapi(Exchange& exchange);
   boost::asio::awaitable<void> models(Exchange& exchange);
   boost::asio::awaitable<void> model(Exchange& exchange);
-  boost::asio::awaitable<void> no_route(Exchange& exchange, std::string allowed_methods);
-  boost::asio::awaitable<void> preflight(Exchange& exchange, std::string allowed_methods);
   [[nodiscard]] Error not_ready() const;
 
   MetricsRegistry& registry_;
   RoutesOptions options_;
   ApiMetrics metrics_;
+  RequestObservers observers_;
+  Gate gate_;
   std::atomic<Answerer*> answerer_{nullptr};
   std::atomic<float> loading_progress_{0};
   std::atomic<bool> stopping_{false};

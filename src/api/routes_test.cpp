@@ -600,7 +600,8 @@ TEST_F(RoutesTest, MetricsCountAnswersAndFollowTheEngine) {
            "jarip_spec_decode_num_accepted_tokens_total 7\n",
            "jarip_time_to_first_token_seconds_sum 0.02\n",
            "jarip_inter_token_latency_seconds_count 2\n",
-           "jarip_http_responses_total{code=\"5xx\"} 1\n",
+           "jarip_http_requests_total{route=\"/v1/chat/completions\",method=\"POST\","
+           "status=\"500\"} 1\n",
        }) {
     EXPECT_NE(reply.body.find(line), std::string::npos) << line << reply.body;
   }
@@ -660,6 +661,17 @@ TEST_F(RoutesTest, AListedPageOfElsewhereMayAskAndAnotherMayNot) {
   EXPECT_EQ(preflight.status, 204);
   EXPECT_TRUE(preflight.has("access-control-allow-origin: https://app.example"));
   EXPECT_TRUE(preflight.has("access-control-allow-methods: POST"));
+  const Reply with_headers =
+      request("OPTIONS", "/v1/chat/completions", "",
+              "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n"
+              "Access-Control-Request-Headers: authorization,x-stainless-os\r\n");
+  EXPECT_TRUE(with_headers.has("access-control-allow-headers: authorization,x-stainless-os"));
+  const Reply odd = request("OPTIONS", "/v1/chat/completions", "",
+                            "Origin: https://app.example\r\n"
+                            "Access-Control-Request-Headers: a;b\r\n");
+  EXPECT_TRUE(
+      odd.has("access-control-allow-headers: authorization, content-type, x-api-key, "
+              "anthropic-version, anthropic-beta, x-request-id"));
   const Reply allowed = request("GET", "/health", "", "Origin: https://app.example\r\n");
   EXPECT_EQ(allowed.status, 200);
   EXPECT_TRUE(allowed.has("access-control-allow-origin: https://app.example"));

@@ -62,6 +62,12 @@ bool etag_matches(const Request& request, std::string_view etag) {
   return matches;
 }
 
+auto find_file(std::span<const WebFile> files, const Request& request) {
+  const std::string_view path =
+      request.path == "/" ? "/index.html" : std::string_view(request.path);
+  return std::ranges::find(files, path, &WebFile::path);
+}
+
 }  // namespace
 
 bool accepts_gzip(const Request& request) {
@@ -82,9 +88,12 @@ bool accepts_gzip(const Request& request) {
   return gzip.value_or(any.value_or(false));
 }
 
+bool has_file(std::span<const WebFile> files, const Request& request) {
+  return find_file(files, request) != files.end();
+}
+
 std::optional<Response> serve_file(std::span<const WebFile> files, const Request& request) {
-  const std::string path = request.path == "/" ? "/index.html" : request.path;
-  const auto file = std::ranges::find(files, std::string_view(path), &WebFile::path);
+  const auto file = find_file(files, request);
   if (file == files.end()) return std::nullopt;
   // Weak: one tag stands for the plain and the compressed form.
   Response response{

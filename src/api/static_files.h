@@ -10,7 +10,10 @@
 
 namespace jarip {
 
-// The answer to GET or HEAD; nullopt if there is no such file. "/" is /index.html.
+// "/" is /index.html.
+[[nodiscard]] bool has_file(std::span<const WebFile> files, const Request& request);
+
+// The answer to GET or HEAD; nullopt if there is no such file.
 [[nodiscard]] std::optional<Response> serve_file(std::span<const WebFile> files,
                                                  const Request& request);
 

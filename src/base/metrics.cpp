@@ -128,23 +128,40 @@ Histogram& MetricsRegistry::histogram(std::string_view name, std::string_view he
   return histogram;
 }
 
+void MetricsRegistry::add_alias(MetricAlias alias) {
+  std::scoped_lock lock(mutex_);
+  aliases_.push_back(std::move(alias));
+}
+
+void MetricsRegistry::append_family(std::string& out, std::string_view name, const Family& family,
+                                    const MetricLabels& further) {
+  fmt::format_to(std::back_inserter(out), "# HELP {} ", name);
+  append_escaped(out, family.help, false);
+  fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", name, family.type);
+  for (const Metric& metric : family.metrics) {
+    MetricLabels labels = further;
+    labels.insert(labels.end(), metric.labels.begin(), metric.labels.end());
+    if (const auto* counter = std::get_if<std::unique_ptr<Counter>>(&metric.of)) {
+      append_line(out, name, labels_text(labels), fmt::format("{}", (*counter)->value()));
+    } else if (const auto* gauge = std::get_if<std::unique_ptr<Gauge>>(&metric.of)) {
+      append_line(out, name, labels_text(labels), number_text((*gauge)->value()));
+    } else {
+      append_histogram(out, name, labels, *std::get<std::unique_ptr<Histogram>>(metric.of));
+    }
+  }
+}
+
 std::string MetricsRegistry::render() const {
   std::scoped_lock lock(mutex_);
   std::string out;
-  for (const Family& family : families_) {
-    fmt::format_to(std::back_inserter(out), "# HELP {} ", family.name);
-    append_escaped(out, family.help, false);
-    fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", family.name, family.type);
-    for (const Metric& metric : family.metrics) {
-      if (const auto* counter = std::get_if<std::unique_ptr<Counter>>(&metric.of)) {
-        append_line(out, family.name, labels_text(metric.labels),
-                    fmt::format("{}", (*counter)->value()));
-      } else if (const auto* gauge = std::get_if<std::unique_ptr<Gauge>>(&metric.of)) {
-        append_line(out, family.name, labels_text(metric.labels), number_text((*gauge)->value()));
-      } else {
-        append_histogram(out, family.name, metric.labels,
-                         *std::get<std::unique_ptr<Histogram>>(metric.of));
-      }
+  for (const Family& family : families_) append_family(out, family.name, family, {});
+  for (const MetricAlias& alias : aliases_) {
+    for (const Family& family : families_) {
+      std::string_view name = family.name;
+      if (!name.starts_with(alias.own_prefix)) continue;
+      name.remove_prefix(alias.own_prefix.size());
+      if (std::ranges::find(alias.names, name) == alias.names.end()) continue;
+      append_family(out, fmt::format("{}{}", alias.prefix, name), family, alias.labels);
     }
   }
   return out;

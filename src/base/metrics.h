@@ -63,6 +63,14 @@ class Histogram {
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
+// Metrics shown a second time, under the names that other programs have for the same.
+struct MetricAlias {
+  std::string own_prefix;                   // "jarip_"
+  std::string prefix;                       // put in its place
+  std::span<const std::string_view> names;  // without either; they outlive the registry
+  MetricLabels labels;                      // added to those that a metric has
+};
+
 // Owns the metrics; references stay valid as long as the registry lives.
 class MetricsRegistry {
  public:
@@ -71,6 +79,8 @@ class MetricsRegistry {
   Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                        MetricLabels labels = {});
+
+  void add_alias(MetricAlias alias);
 
   // The Prometheus text format, version 0.0.4.
   [[nodiscard]] std::string render() const;
@@ -87,10 +97,13 @@ class MetricsRegistry {
     std::vector<Metric> metrics;
   };
 
+  static void append_family(std::string& out, std::string_view name, const Family& family,
+                            const MetricLabels& further);
   Family& family(std::string_view name, std::string_view help, std::string_view type);
 
-  mutable std::mutex mutex_;  // of families_: registering against rendering
+  mutable std::mutex mutex_;  // of what follows: registering against rendering
   std::deque<Family> families_;
+  std::vector<MetricAlias> aliases_;
 };
 
 }  // namespace jarip

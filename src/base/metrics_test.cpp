@@ -89,5 +89,21 @@ TEST(Metrics, AFollowedCounterNeverGoesDown) {
   EXPECT_EQ(counter.value(), 5U);
 }
 
+TEST(Metrics, AnAliasShowsSomeOnceMoreUnderAnotherName) {
+  static constexpr std::string_view kNames[] = {"waiting", "missing"};
+  MetricsRegistry registry;
+  registry.gauge("own_waiting", "Waiting.", {{"a", "1"}}).set(2);
+  registry.gauge("own_other", "Other.").set(3);
+  registry.add_alias({.own_prefix = "own_",
+                      .prefix = "their:",
+                      .names = kNames,
+                      .labels = {{"model_name", "m\""}}});
+  EXPECT_EQ(registry.render(),
+            "# HELP own_waiting Waiting.\n# TYPE own_waiting gauge\nown_waiting{a=\"1\"} 2\n"
+            "# HELP own_other Other.\n# TYPE own_other gauge\nown_other 3\n"
+            "# HELP their:waiting Waiting.\n# TYPE their:waiting gauge\n"
+            "their:waiting{model_name=\"m\\\"\",a=\"1\"} 2\n");
+}
+
 }  // namespace
 }  // namespace jarip
