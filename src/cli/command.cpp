@@ -139,6 +139,22 @@ std::string overview(std::span<const Command> commands, const OptionSet& globals
   return page;
 }
 
+std::string help_of_group(std::span<const Command> commands, std::string_view group,
+                          Language language) {
+  std::string page;
+  for (const Command& command : commands) {
+    if (!command.name.starts_with(group) || !command.name.substr(group.size()).starts_with(' ')) {
+      continue;
+    }
+    if (page.empty()) {
+      page = fmt::format("{} jarip {} COMMAND …\n\n{}\n", kUsage.in(language), group,
+                         kCommands.in(language));
+    }
+    add_row(page, command.name, command.summary.in(language));
+  }
+  return page;
+}
+
 std::string help_of(const Command& command, const OptionSet& globals, Language language) {
   std::string page = usage_of(command, language);
   page += fmt::format("\n{}\n", command.summary.in(language));

@@ -14,7 +14,7 @@
 namespace jarip {
 
 struct Command {
-  std::string_view name;
+  std::string_view name;  // "serve"; "keys create" is one of the group "keys"
   Words summary = {};
   Words more = {};  // examples and what else a person should know; lines as they stand
   bool hidden = false;
@@ -25,6 +25,10 @@ struct Command {
 // `jarip --help`: the commands, the options of all of them, and the exit codes.
 [[nodiscard]] std::string overview(std::span<const Command> commands, const OptionSet& globals,
                                    Language language);
+
+// `jarip GROUP --help`: the commands of a group; empty when there is no such group.
+[[nodiscard]] std::string help_of_group(std::span<const Command> commands, std::string_view group,
+                                        Language language);
 
 // `jarip NAME --help`.
 [[nodiscard]] std::string help_of(const Command& command, const OptionSet& globals,

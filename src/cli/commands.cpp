@@ -91,14 +91,107 @@ Command declare_serve(ServeOptions& options) {
       .more = {"Ctrl-C stops the server once the running answers have ended; again, at once.\n"
                "\n"
                "  jarip serve smollm2-135m-instruct\n"
-               "  jarip serve model.gguf --port 9000 --ctx 4096",
+               "  jarip serve model.gguf --port 9000 --ctx 4096\n"
+               "  jarip serve model.gguf --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
                "Ctrl-C를 누르면 진행 중인 답을 마친 뒤에, 다시 누르면 바로 멈춘다.\n"
                "\n"
                "  jarip serve smollm2-135m-instruct\n"
-               "  jarip serve model.gguf --port 9000 --ctx 4096"},
+               "  jarip serve model.gguf --port 9000 --ctx 4096\n"
+               "  jarip serve model.gguf --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem"},
       .run = [&options] { return run_serve(options); }};
   command.options.add_argument("MODEL", kModelHelp, options.model);
   declare_serve_settings(command.options, options);
+  return command;
+}
+
+void declare_key_limits(OptionSet& set, KeysCreateOptions& options) {
+  constexpr std::int64_t kMost = 1'000'000'000'000;
+  set.add_number<std::int64_t>(
+      {.name = "requests-per-minute",
+       .value_name = "N",
+       .help = {"Requests that it may send a minute", "1분에 보낼 수 있는 요청의 수"},
+       .reach = Reach::kFlag},
+      options.requests_per_minute, {1, kMost});
+  set.add_number<std::int64_t>(
+      {.name = "tokens-per-minute",
+       .value_name = "N",
+       .help =
+           {"Tokens of prompts and answers that it may use a minute; what one answer uses "
+            "beyond that is waited for before the next",
+            "1분에 쓸 수 있는 질문과 답의 토큰 수. 답 하나가 넘겨 쓴 만큼 다음 요청이 기다린다"},
+       .reach = Reach::kFlag},
+      options.tokens_per_minute, {1, kMost});
+  set.add_number<std::int64_t>({.name = "token-limit",
+                                .value_name = "N",
+                                .help = {"Tokens after which it begins no further answer",
+                                         "모두 합쳐 이만큼의 토큰을 쓰면 더 답하지 않는다"},
+                                .reach = Reach::kFlag},
+                               options.token_limit, {1, kMost});
+}
+
+Command declare_keys_create(KeysCreateOptions& options) {
+  Command command{
+      .name = "keys create",
+      .summary = {"Make a key for a client of the server.", "서버를 쓸 클라이언트의 키를 만든다."},
+      .more = {"The key is printed once, alone on standard output, and stored nowhere: only its\n"
+               "hash is, in $JARIP_HOME/keys.db. Once there is a key, every server of this home\n"
+               "asks for one; one that runs asks with the next request.\n"
+               "\n"
+               "  jarip keys create --name editor\n"
+               "  jarip keys create --name prometheus --scope admin\n"
+               "  jarip keys create --name guest --expires-in 7d --token-limit 100000",
+               "키는 표준 출력으로 한 번만 보여 준다. $JARIP_HOME/keys.db에는 해시만 남으며\n"
+               "키 자체는 어디에도 남지 않는다. 키가 하나라도 생기면 이 홈의 모든 서버가\n"
+               "다음 요청부터 키를 요구한다.\n"
+               "\n"
+               "  jarip keys create --name editor\n"
+               "  jarip keys create --name prometheus --scope admin\n"
+               "  jarip keys create --name guest --expires-in 7d --token-limit 100000"},
+      .run = [&options] { return run_keys_create(options); }};
+  OptionSet& set = command.options;
+  set.add_text({.name = "name",
+                .value_name = "NAME",
+                .help = {"What to call it in lists", "목록에 보일 이름"},
+                .reach = Reach::kFlag},
+               options.name);
+  set.add_texts({.name = "scope",
+                 .value_name = "WORD",
+                 .help = {"What it may do: inference (models and answers; the default) or admin "
+                          "(metrics); may be given twice",
+                          "할 수 있는 일: inference(모델과 답, 기본값) 또는 admin(메트릭). 두 번 "
+                          "적어 둘 다 줄 수 있다"},
+                 .reach = Reach::kFlag},
+                options.scopes);
+  set.add_text({.name = "expires-in",
+                .value_name = "TIME",
+                .help = {"After which it is good for nothing: 30d, 12h, 90m; without it, never",
+                         "이 시간이 지나면 못 쓴다: 30d, 12h, 90m. 없으면 기한이 없다"},
+                .reach = Reach::kFlag},
+               options.expires_in);
+  declare_key_limits(set, options);
+  return command;
+}
+
+Command declare_keys_list(KeysListOptions& options) {
+  Command command{
+      .name = "keys list",
+      .summary = {"Show the keys and what was used with them.", "키와 사용량을 보여 준다."},
+      .run = [&options] { return run_keys_list(options); }};
+  declare_json(command.options, options.json);
+  return command;
+}
+
+Command declare_keys_revoke(KeysRevokeOptions& options) {
+  Command command{
+      .name = "keys revoke",
+      .summary = {"End a key, for good and at once.", "키를 당장, 영구히 끊는다."},
+      .more = {"Servers that run refuse its next request and end the answers that they are giving.",
+               "돌고 있는 서버는 다음 요청을 거절하고, 지금 하고 있는 답도 끊는다."},
+      .run = [&options] { return run_keys_revoke(options); }};
+  command.options.add_argument("KEY",
+                               {"Its prefix as `jarip keys list` shows it, or its name",
+                                "`jarip keys list`가 보여 주는 앞부분 또는 이름"},
+                               options.key);
   return command;
 }
 
@@ -306,6 +399,9 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_run(options.run));
   commands.push_back(declare_chat(options.chat));
   commands.push_back(declare_serve(options.serve));
+  commands.push_back(declare_keys_create(options.keys_create));
+  commands.push_back(declare_keys_list(options.keys_list));
+  commands.push_back(declare_keys_revoke(options.keys_revoke));
   commands.push_back(declare_models(options.models));
   commands.push_back(declare_import(options.import));
   commands.push_back(declare_inspect(options.inspect));

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
+#include "cli/keys.h"
 #include "cli/models.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -32,6 +33,9 @@ struct CommandOptions {
   ChatOptions chat;
   ImportOptions import;
   InspectOptions inspect;
+  KeysCreateOptions keys_create;
+  KeysListOptions keys_list;
+  KeysRevokeOptions keys_revoke;
   ModelsOptions models;
   RunOptions run;
   ServeOptions serve;

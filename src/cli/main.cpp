@@ -131,18 +131,39 @@ Result<void> run_command(const Command& command, const Arguments& arguments,
   return command.run();
 }
 
+// "keys", "list" to "keys list": the name of a group's command is two words.
+std::string join_name(std::string name, Arguments& arguments,
+                      const std::vector<Command>& commands) {
+  if (arguments.empty() || arguments.front().starts_with('-')) return name;
+  const bool is_group = std::ranges::any_of(
+      commands, [&](const Command& command) { return command.name.starts_with(name + " "); });
+  if (!is_group) return name;
+  name += " " + arguments.front();
+  arguments.erase(arguments.begin());
+  return name;
+}
+
 Result<void> obey(Arguments arguments, const Context& context) {
   const auto& [commands, globals, settings, language] = context;
-  const std::string name = arguments.empty() ? "help" : arguments.front();
-  if (!arguments.empty()) arguments.erase(arguments.begin());
+  const auto take_word = [&] {
+    std::string word = arguments.empty() ? "help" : arguments.front();
+    if (!arguments.empty()) arguments.erase(arguments.begin());
+    return word;
+  };
+  std::string name = take_word();
   if (name == "--version") return run_version();
   const bool help = name == "-h" || name == "--help" || name == "help";
   if (help && arguments.empty()) return print(overview(commands, globals, language));
-  if (name.starts_with('-') && !help) {
+  if (help) name = take_word();
+  if (name.starts_with('-')) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("there is no option {}; see jarip --help", name));
   }
-  JARIP_TRY(const Command* command, find_command(commands, help ? arguments.front() : name));
+  name = join_name(std::move(name), arguments, commands);
+  if (const std::string page = help_of_group(commands, name, language); !page.empty()) {
+    return print(page);
+  }
+  JARIP_TRY(const Command* command, find_command(commands, name));
   if (help || asks_for_help(arguments)) return print(help_of(*command, globals, language));
   return run_command(*command, arguments, settings);
 }

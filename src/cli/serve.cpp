@@ -1,6 +1,7 @@
 #include "cli/serve.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,20 +14,28 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "api/access_log.h"
 #include "api/pipeline_answerer.h"
 #include "api/routes.h"
 #include "api/web_files.h"
+#include "app/accounts.h"
 #include "app/pipeline.h"
+#include "base/home.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "cli/exit_codes.h"
 #include "net/server.h"
+#include "store/key_store.h"
 
 namespace jarip {
 namespace {
@@ -37,23 +46,58 @@ using std::chrono::seconds;
 // Without a throw when standard error is closed: a server outlives the terminal it came from.
 void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 
-Result<void> check_host(const std::string& host) {
+bool is_own_address(const std::string& host) {
   boost::system::error_code error;
   const auto address = asio::ip::make_address(host, error);
-  if (host == "localhost" || error || address.is_loopback()) return {};
+  return host == "localhost" || error || address.is_loopback();
+}
+
+bool is_good_key(const KeyRecord& key) {
+  return !key.revoked && (!key.terms.expires || *key.terms.expires > std::time(nullptr));
+}
+
+// Whoever reaches an address of other machines' must not find an open door there.
+Result<void> check_host(const ServeOptions& options, const std::filesystem::path& keys_path) {
+  if (is_own_address(options.host)) return {};
+  if (options.no_keys) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--no-keys would let everybody in who reaches {}; it goes only with "
+                            "this machine's own addresses, such as 127.0.0.1",
+                            options.host),
+                "no-keys");
+  }
+  std::vector<KeyRecord> keys;
+  auto store = KeyStore::open(keys_path, OpenMode::kExisting);
+  if (store) {
+    JARIP_TRY(keys, store->list());
+  } else if (store.error().code != ErrorCode::kNotFound) {
+    return std::unexpected(std::move(store).error());
+  }
+  if (std::ranges::any_of(keys, is_good_key)) return {};
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("not listening on {}: there are no keys yet, so whoever reaches that "
-                          "address could use the model; --host takes only this machine's own "
-                          "addresses, such as 127.0.0.1",
-                          host),
+              fmt::format("not listening on {} without keys, as whoever reaches that address could "
+                          "use the model; `jarip keys create --name NAME` makes one",
+                          options.host),
               "host");
 }
 
-ServerOptions server_options(const ServeOptions& options) {
+Result<std::optional<TlsFiles>> tls_files(const ServeOptions& options) {
+  if (!options.tls_cert && !options.tls_key) return std::nullopt;
+  if (!options.tls_cert || !options.tls_key) {
+    return fail(ErrorCode::kInvalidArgument, "--tls-cert and --tls-key go together",
+                options.tls_cert ? "tls-key" : "tls-cert");
+  }
+  return TlsFiles{.certificate = *options.tls_cert, .key = *options.tls_key};
+}
+
+Result<ServerOptions> server_options(const ServeOptions& options) {
   ServerOptions server;
+  JARIP_TRY(server.tls, tls_files(options));
   server.host = options.host;
   server.port = options.port;
-  server.origins = {.allowed_hosts = options.allow_hosts, .allowed_origins = options.allow_origins};
+  server.origins = {.allowed_hosts = options.allow_hosts,
+                    .allow_addresses = false,
+                    .allowed_origins = options.allow_origins};
   server.max_connections = options.max_connections;
   server.max_body_bytes = options.max_body;
   server.max_held_body_bytes = std::max<std::size_t>(server.max_held_body_bytes, options.max_body);
@@ -64,10 +108,25 @@ ServerOptions server_options(const ServeOptions& options) {
   return server;
 }
 
+// Each connection is an open file, and a shell's limit is often lower than ours on connections.
+void allow_open_files(std::size_t n_connections) {
+  constexpr std::size_t kOthers = 256;  // the model, keys, the log, …
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = n_connections + kOthers;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
+    log_line(LogLevel::kWarning,
+             fmt::format("the system allows only {} open files, fewer than --max-connections {}",
+                         limit.rlim_cur, n_connections));
+  }
+}
+
 std::string address_of(const ServeOptions& options, const Server& server) {
   const bool is_v6 = options.host.contains(':');
-  return fmt::format("http://{}{}{}:{}", is_v6 ? "[" : "", options.host, is_v6 ? "]" : "",
-                     server.port());
+  return fmt::format("{}://{}{}{}:{}", options.tls_cert ? "https" : "http", is_v6 ? "[" : "",
+                     options.host, is_v6 ? "]" : "", server.port());
 }
 
 // Stops the server, once: at the first signal or when the command gives up. A second signal cuts
@@ -75,8 +134,14 @@ std::string address_of(const ServeOptions& options, const Server& server) {
 class Stopper {
  public:
   Stopper(asio::io_context& io, Server& server, Routes& routes, seconds drain)
-      : io_(io), server_(server), routes_(routes), drain_(drain), signals_(io, SIGINT, SIGTERM) {
+      : io_(io),
+        server_(server),
+        routes_(routes),
+        drain_(drain),
+        signals_(io, SIGINT, SIGTERM),
+        renewals_(io, SIGHUP) {
     wait_for_signal();
+    wait_for_renewal();
   }
 
   // Until a signal comes, nothing else ends the server.
@@ -105,6 +170,17 @@ class Stopper {
     });
   }
 
+  // A renewed certificate is taken up without a pause.
+  void wait_for_renewal() {
+    renewals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      const auto read = server_.reload_tls();
+      say(read ? "jarip has read its certificate again"
+               : fmt::format("jarip keeps the certificate it has: {}", read.error().message));
+      wait_for_renewal();
+    });
+  }
+
   void begin(seconds deadline) {
     if (std::exchange(stopping_, true)) {
       server_.set_drain_deadline(deadline);
@@ -113,6 +189,7 @@ class Stopper {
     routes_.set_stopping();
     asio::co_spawn(io_, server_.drain(deadline), [this](const std::exception_ptr&) {
       signals_.cancel();
+      renewals_.cancel();
       promise_.set_value();
     });
   }
@@ -122,6 +199,7 @@ class Stopper {
   Routes& routes_;
   seconds drain_;
   asio::signal_set signals_;
+  asio::signal_set renewals_;
   bool stopping_ = false;
   std::atomic<bool> loading_{false};
   std::promise<void> promise_;
@@ -153,13 +231,26 @@ Result<void> answer_until_stopped(const ServeOptions& options, Routes& routes, S
 }  // namespace
 
 Result<void> run_serve(const ServeOptions& options) {
-  JARIP_CHECK(check_host(options.host));
+  const auto home = home_folder([](const char* name) { return std::getenv(name); });
+  if (!home && !is_own_address(options.host)) return std::unexpected(home.error());
+  // Without a home there are no keys, and nobody but this machine to ask for one.
+  const std::filesystem::path keys_path = home ? KeyStore::path_in(*home) : "";
+  JARIP_CHECK(check_host(options, keys_path));
+  JARIP_TRY(ServerOptions server_settings, server_options(options));
   JARIP_TRY(const std::filesystem::path path, find_model(options.model));
   std::signal(SIGPIPE, SIG_IGN);
+  allow_open_files(options.max_connections);
   MetricsRegistry registry;
-  Routes routes(registry, {.web_files = web_files(), .ping_interval = seconds(options.ping_s)});
+  if (options.vllm_metrics) add_vllm_names(registry, model_name_of(path));
+  AccessLog access_log(options.access_log);
   asio::io_context io;
-  JARIP_TRY(const auto server, Server::listen(io, server_options(options), routes));
+  // What its last entries are done for still posts to the network.
+  Accounts accounts({.path = keys_path, .open_without_keys = is_own_address(options.host)});
+  Routes routes(registry, {.web_files = web_files(),
+                           .ping_interval = seconds(options.ping_s),
+                           .accounts = options.no_keys ? nullptr : &accounts,
+                           .access_log = &access_log});
+  JARIP_TRY(const auto server, Server::listen(io, std::move(server_settings), routes));
   Stopper stopper(io, *server, routes, seconds(options.drain_s));
   // Declared last: it is joined before anything that it uses is taken down.
   const std::jthread network([&io] { io.run(); });

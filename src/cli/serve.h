@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/access_log.h"
 #include "base/options.h"
 #include "base/result.h"
 #include "cli/model_settings.h"
@@ -20,6 +22,12 @@ struct ServeOptions {
   std::uint16_t port = 8484;  // 0: any free one
   std::vector<std::string> allow_hosts;
   std::vector<std::string> allow_origins;
+  std::optional<std::string> tls_cert;
+  std::optional<std::string> tls_key;
+  bool no_keys = false;
+
+  AccessLogForm access_log = AccessLogForm::kText;
+  bool vllm_metrics = false;
 
   std::uint32_t max_connections = 1024;
   std::uint64_t max_body = 4U << 20U;  // bytes
@@ -36,8 +44,8 @@ struct ServeOptions {
 void declare_serve_settings(OptionSet& set, ServeOptions& options);
 
 // Returns after SIGINT or SIGTERM, once answers in flight have ended or the drain's time is up; a
-// second signal cuts them off. Errors: kInvalidArgument (a host that others could reach), kIo (the
-// port), and those of loading a model.
+// second signal cuts them off. Errors: kInvalidArgument (a host that others could reach without a
+// key), kIo (the port), those of reading keys and certificates and of loading a model.
 [[nodiscard]] Result<void> run_serve(const ServeOptions& options);
 
 }  // namespace jarip

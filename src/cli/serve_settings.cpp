@@ -12,11 +12,14 @@ void declare_seconds(OptionSet& set, std::string_view name, const Words& help,
 }
 
 void declare_address(OptionSet& set, ServeOptions& options) {
-  set.add_text({.name = "host",
-                .value_name = "ADDRESS",
-                .help = {"The address to listen on; only this machine's own, as there are no keys",
-                         "요청을 받을 주소. 아직 키가 없으므로 이 기계 안의 주소만 된다"}},
-               options.host);
+  set.add_text(
+      {.name = "host",
+       .value_name = "ADDRESS",
+       .help = {"The address to listen on; 0.0.0.0 or :: for all. One that other machines "
+                "reach needs a key (see jarip keys create)",
+                "요청을 받을 주소. 0.0.0.0이나 ::이면 모든 주소. 다른 기계가 닿는 주소라면 "
+                "키가 있어야 한다(jarip keys create 참고)"}},
+      options.host);
   set.add_number<std::uint16_t>(
       {.name = "port",
        .value_name = "N",
@@ -34,6 +37,47 @@ void declare_address(OptionSet& set, ServeOptions& options) {
        .help = {"Another site whose pages may use this server, like https://chat.example.org",
                 "이 서버를 써도 되는 다른 사이트. 예: https://chat.example.org"}},
       options.allow_origins);
+}
+
+void declare_trust(OptionSet& set, ServeOptions& options) {
+  set.add_text({.name = "tls-cert",
+                .value_name = "FILE",
+                .help = {"Speak HTTPS with this certificate (PEM, with those that vouch for it); "
+                         "SIGHUP reads it again",
+                         "이 인증서(PEM, 중간 인증서 포함)로 HTTPS를 쓴다. SIGHUP을 받으면 다시 "
+                         "읽는다"}},
+               options.tls_cert);
+  set.add_text({.name = "tls-key",
+                .value_name = "FILE",
+                .help = {"The certificate's key (PEM, without a passphrase)",
+                         "인증서의 개인 키(PEM, 암호 없이)"}},
+               options.tls_key);
+  set.add_switch(
+      {.name = "no-keys",
+       .help = {"Ask nobody for a key, though there are some; only on an address of "
+                "this machine's own",
+                "키가 있어도 아무에게도 키를 묻지 않는다. 이 기계 안의 주소에서만 된다"}},
+      options.no_keys);
+}
+
+void declare_observation(OptionSet& set, ServeOptions& options) {
+  set.add_choice<AccessLogForm>(
+      {.name = "access-log",
+       .value_name = "WORD",
+       .help = {"One line for each request on standard error: who, what, how long, how many "
+                "tokens; never what was asked",
+                "요청마다 표준 오류에 한 줄을 남긴다: 누가, 무엇을, 얼마 동안, 토큰 몇 개. 질문의 "
+                "내용은 남기지 않는다"}},
+      options.access_log,
+      {{"text", AccessLogForm::kText},
+       {"json", AccessLogForm::kJson},
+       {"off", AccessLogForm::kOff}});
+  set.add_switch({.name = "vllm-metrics",
+                  .help = {"Show metrics under the names of vLLM too, for dashboards that read "
+                           "those",
+                           "vLLM의 이름으로도 메트릭을 보여 준다. 그 이름을 읽는 대시보드를 위한 "
+                           "것이다"}},
+                 options.vllm_metrics);
 }
 
 void declare_limits(OptionSet& set, ServeOptions& options) {
@@ -61,6 +105,8 @@ void declare_limits(OptionSet& set, ServeOptions& options) {
 
 void declare_serve_settings(OptionSet& set, ServeOptions& options) {
   declare_address(set, options);
+  declare_trust(set, options);
+  declare_observation(set, options);
   declare_limits(set, options);
   declare_seconds(set, "head-timeout",
                   {"Time for a request's headers to arrive", "요청 헤더가 다 와야 하는 시간"},

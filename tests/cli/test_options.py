@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "chat", "models", "import", "inspect", "tokenize", "bench", "synth",
-            "version"]
+COMMANDS = ["run", "chat", "serve", "keys create", "keys list", "keys revoke", "models", "import",
+            "inspect", "tokenize", "bench", "synth", "version"]
 
 
 def test_no_command_says_what_there_is(jarip):
@@ -25,14 +25,26 @@ def test_no_command_says_what_there_is(jarip):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_in_both_languages(jarip, command):
-    english = jarip(command, "--help")
+    words = command.split()
+    english = jarip(*words, "--help")
     assert english.returncode == 0
     assert english.stdout.decode().startswith(f"Usage: jarip {command}")
     assert not re.search("[가-힣]", english.stdout.decode())
-    korean = jarip(command, "--help", "--lang", "ko").stdout.decode()
+    korean = jarip(*words, "--help", "--lang", "ko").stdout.decode()
     assert korean.startswith(f"쓰는 법: jarip {command}")
-    assert korean == jarip("help", command, LANG="ko_KR.UTF-8").stdout.decode()
-    assert korean == jarip(command, "-h", JARIP_LANG="ko", LC_ALL="C").stdout.decode()
+    assert korean == jarip("help", *words, LANG="ko_KR.UTF-8").stdout.decode()
+    assert korean == jarip(*words, "-h", JARIP_LANG="ko", LC_ALL="C").stdout.decode()
+
+
+def test_a_group_lists_its_commands(jarip):
+    listed = jarip("keys").stdout.decode()
+    assert listed.startswith("Usage: jarip keys COMMAND")
+    for command in ("keys create", "keys list", "keys revoke"):
+        assert command in listed
+    assert "version" not in listed
+    assert jarip("keys", "--help").stdout.decode() == listed
+    assert jarip("help", "keys").stdout.decode() == listed
+    assert jarip("keys", "--lang", "ko").stdout.decode().startswith("쓰는 법: jarip keys")
 
 
 def test_version_is_one_line(jarip):

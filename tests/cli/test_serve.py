@@ -18,7 +18,8 @@ def test_a_port_in_use_is_refused_by_number_and_option(jarip, tiny):
 
 
 def test_an_address_that_others_reach_is_refused(jarip, tiny):
-    assert "no keys" in jarip.refused(2, "serve", tiny, "--host", "0.0.0.0")
+    message = jarip.refused(2, "serve", tiny, "--host", "0.0.0.0")
+    assert "without keys" in message and "`jarip keys create --name NAME`" in message
 
 
 def test_a_port_that_is_none_is_refused(jarip, tiny):

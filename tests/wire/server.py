@@ -15,7 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("JARIP_BIN", ROOT / "build" / "release" / "bin" / "jarip"))
-READY = re.compile(r"jarip listens on http://(\S+):(\d+)")
+READY = re.compile(r"jarip listens on (https?)://(\S+):(\d+)")
 START_SECONDS = 120
 STOP_SECONDS = 30
 READ_SECONDS = 120
@@ -27,12 +27,43 @@ def model_path():
     return path
 
 
+def environment(home):
+    return {**os.environ, "JARIP_HOME": str(home)} if home else None
+
+
+class Keys:
+    """`jarip keys` over a home of its own."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def run(self, *arguments):
+        return subprocess.run([BINARY, "keys", *arguments], capture_output=True, text=True,
+                              timeout=READ_SECONDS, env=environment(self.home), check=False)
+
+    def create(self, *arguments):
+        done = self.run("create", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def revoke(self, key):
+        done = self.run("revoke", key)
+        assert done.returncode == 0, done.stderr
+
+    def of(self, key):
+        """What the list says of a key."""
+        [found] = [one for one in json.loads(self.run("list", "--json").stdout)
+                   if key.startswith(one["key"] + "_")]
+        return found
+
+
 class Process:
     """The process and the lines of its standard error."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, home=None):
+        """home: another than the tests' own, which has no keys."""
         self.process = subprocess.Popen(
-            [BINARY, "serve", model_path(), *arguments],
+            [BINARY, "serve", model_path(), *arguments], env=environment(home),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self._incoming = queue.Queue()
@@ -89,11 +120,11 @@ class Reply:
 class Server:
     """A server that answers; start_server() makes one."""
 
-    def __init__(self, process, host, port):
+    def __init__(self, process, scheme, host, port):
         self.process = process
         self.host = host
         self.port = port
-        self.address = f"http://{host}:{port}"
+        self.address = f"{scheme}://{host}:{port}"
 
     def request(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=READ_SECONDS)
@@ -116,9 +147,9 @@ class Server:
         messages = [{"role": "user", "content": content}]
         return self.post("/v1/chat/completions", {"messages": messages, **fields})
 
-    def events(self, path, body):
+    def events(self, path, body, headers=None):
         """The data of every event of a stream, as text; comments are left out."""
-        reply = self.post(path, {**body, "stream": True})
+        reply = self.post(path, {**body, "stream": True}, headers)
         assert reply.status == 200, reply.body
         assert reply.headers["content-type"].startswith("text/event-stream")
         events = reply.body.decode().split("\n\n")
@@ -130,8 +161,8 @@ class Server:
                 data.append(event.removeprefix("data: "))
         return data
 
-    def metric(self, name):
-        text = self.get("/metrics").body.decode()
+    def metric(self, name, headers=None):
+        text = self.get("/metrics", headers).body.decode()
         match = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         assert match, f"no {name} in {text}"
         return float(match[1])
@@ -158,14 +189,36 @@ class Server:
             return answer
 
 
-def start_server(*arguments):
-    process = Process("--port", "0", *arguments)
+def start_server(*arguments, home=None):
+    process = Process("--port", "0", *arguments, home=home)
     try:
         match = process.wait_for_line(READY)
     except BaseException:
         process.end()
         raise
-    return Server(process, match[1], int(match[2]))
+    return Server(process, match[1], match[2], int(match[3]))
+
+
+def open_stream(server, key=None, max_tokens=900):
+    """A connection on which a long answer has begun."""
+    body = json.dumps({"messages": [{"role": "user", "content": "Tell a story."}], "stream": True,
+                       "ignore_eos": True, "max_tokens": max_tokens}).encode()
+    head = ["POST /v1/chat/completions HTTP/1.1", "Host: localhost",
+            "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if key:
+        head.append(f"Authorization: Bearer {key}")
+    connection = server.connect()
+    connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+    begun = connection.recv(65536)
+    assert begun.startswith(b"HTTP/1.1 200 "), begun
+    return connection
+
+
+def rest_of(connection):
+    answer = b""
+    while piece := connection.recv(65536):
+        answer += piece
+    return answer
 
 
 def stop_server(server):

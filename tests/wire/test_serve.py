@@ -8,14 +8,25 @@ import subprocess
 import time
 
 import pytest
-from server import BINARY, Process, model_path, start_server, stop_server
+from server import (
+    BINARY,
+    Keys,
+    Process,
+    environment,
+    model_path,
+    open_stream,
+    rest_of,
+    start_server,
+    stop_server,
+)
 
 SECONDS = 60
 
 
-def run_serve(*arguments):
+def run_serve(*arguments, home=None):
     return subprocess.run([BINARY, "serve", *arguments], capture_output=True, text=True,
-                          timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)
+                          timeout=SECONDS, stdin=subprocess.DEVNULL, env=environment(home),
+                          check=False)
 
 
 def refused(result):
@@ -45,9 +56,20 @@ def test_a_port_in_use_is_named_with_the_option():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-def test_an_address_that_others_reach_is_refused_with_the_reason(host):
+def test_an_address_that_others_reach_is_refused_with_what_to_do(host):
     line = refused(run_serve(model_path(), "--port", "0", "--host", host))
-    assert host in line and "keys" in line
+    assert host in line and "`jarip keys create --name NAME`" in line
+
+
+def test_an_address_that_others_reach_needs_a_key_that_is_good(tmp_path):
+    # One that isn't this machine's: nothing is ever listened on.
+    keys = Keys(tmp_path / "home")
+    arguments = [model_path(), "--port", "0", "--host", "192.0.2.1"]
+    key = keys.create()
+    assert "can't listen on 192.0.2.1" in refused(run_serve(*arguments, home=keys.home))
+    assert "--no-keys" in refused(run_serve(*arguments, "--no-keys", home=keys.home))
+    keys.revoke(key[:14])
+    assert "without keys" in refused(run_serve(*arguments, home=keys.home))
 
 
 def test_a_host_that_is_no_address_is_refused():
@@ -94,24 +116,6 @@ def test_an_idle_server_stops_at_once(own_server, number):
         assert own_server.process.wait(10) == 0
 
 
-def open_stream(server, max_tokens):
-    body = json.dumps({"messages": [{"role": "user", "content": "Tell a story."}], "stream": True,
-                       "ignore_eos": True, "max_tokens": max_tokens}).encode()
-    connection = server.connect()
-    connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-                       b"Content-Type: application/json\r\nContent-Length: " +
-                       str(len(body)).encode() + b"\r\n\r\n" + body)
-    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-    return connection
-
-
-def rest_of(connection):
-    answer = b""
-    while piece := connection.recv(65536):
-        answer += piece
-    return answer
-
-
 def eventually_refuses(server, seconds=5):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -125,7 +129,7 @@ def eventually_refuses(server, seconds=5):
 
 
 def test_an_answer_that_runs_is_finished_before_the_server_stops(own_server):
-    with open_stream(own_server, 200) as connection:
+    with open_stream(own_server, max_tokens=200) as connection:
         own_server.process.send_signal(signal.SIGTERM)
         own_server.process.wait_for_line("jarip stops")
         assert eventually_refuses(own_server)
@@ -134,7 +138,7 @@ def test_an_answer_that_runs_is_finished_before_the_server_stops(own_server):
 
 
 def test_a_second_signal_cuts_answers_off(own_server):
-    with open_stream(own_server, 450) as connection:
+    with open_stream(own_server, max_tokens=450) as connection:
         own_server.process.send_signal(signal.SIGINT)
         own_server.process.wait_for_line("jarip stops")
         own_server.process.send_signal(signal.SIGINT)
