@@ -24,6 +24,8 @@ export class FakeServer {
   /** Completions whose client went away before their end. */
   abandoned = 0;
   health = { status: 200, body: { status: 'ok' } };
+  /** The key that is asked for; empty: none. */
+  key = '';
 
   constructor(folder) {
     this.folder = folder;
@@ -45,6 +47,11 @@ export class FakeServer {
   async serve(request, response) {
     const { pathname } = new URL(request.url, this.origin);
     if (pathname === '/health') return sendJson(response, this.health.status, this.health.body);
+    if (pathname.startsWith('/v1/') && !this.admits(request)) {
+      return sendJson(response, 401, {
+        error: { message: 'no good key', code: 'invalid_api_key' },
+      });
+    }
     if (pathname === '/v1/models') {
       return sendJson(response, 200, {
         object: 'list',
@@ -53,6 +60,10 @@ export class FakeServer {
     }
     if (pathname === '/v1/chat/completions') return this.complete(request, response);
     return this.sendFile(pathname === '/' ? '/index.html' : pathname, response);
+  }
+
+  admits(request) {
+    return this.key === '' || request.headers.authorization === `Bearer ${this.key}`;
   }
 
   async sendFile(name, response) {

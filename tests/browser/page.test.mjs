@@ -152,6 +152,28 @@ describe('an answer', () => {
     await page.getByText('Hello, this is an answer.').waitFor();
     await page.getByText('fake-model').waitFor();
   });
+
+  it('asks for a key where one is needed, keeps it for the tab, and asks anew when it ends', async () => {
+    server.key = 'jarip_good';
+    const page = await open();
+    const field = page.getByLabel('Key', { exact: true });
+    await page.getByRole('heading', { name: 'This server asks for a key' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await field.fill('jarip_bad');
+    await field.press('Enter');
+    await page.getByText('The server does not take this key.').waitFor();
+    await field.fill('jarip_good');
+    await page.getByRole('button', { name: 'Use this key' }).click();
+    await page.getByText('fake-model').waitFor();
+    assert.equal(await field.count(), 0);
+    await page.reload();
+    await page.getByText('fake-model').waitFor();
+    server.key = 'jarip_other';
+    await ask(page, 'Are you there?');
+    await page.getByText('The server refused the request.').waitFor();
+    await page.getByText('This server asks for a key').waitFor();
+    server.key = '';
+  });
 });
 
 describe('what an answer contains', () => {

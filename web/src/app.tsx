@@ -5,6 +5,7 @@ import { shownAnswer, type Turn } from './conversation';
 import { chooseLanguage, SpeechContext, speechIn } from './language';
 import type { ModelWatch } from './model_watch';
 import { Header } from './parts/header';
+import { KeyPrompt } from './parts/key_prompt';
 import { QuestionBox, type QuestionBoxHandle } from './parts/question_box';
 import { SettingsPanel } from './parts/settings_panel';
 import { TurnView } from './parts/turn';
@@ -45,6 +46,10 @@ export function App({ chat, watch, storage }: AppProps) {
     act();
     box.current?.focus();
   };
+  const tryKey = async () => {
+    await watch.look();
+    if (watch.snapshot().state === 'ready') box.current?.focus();
+  };
   const empty = conversation.turns.length === 0;
 
   return (
@@ -60,7 +65,8 @@ export function App({ chat, watch, storage }: AppProps) {
         onLanguage={() => setLanguage(language === 'en' ? 'ko' : 'en')}
       />
       <main aria-label={strings.conversation}>
-        {empty && (
+        {model.state === 'locked' && <KeyPrompt wrong={model.wrong} onKey={tryKey} />}
+        {empty && model.state !== 'locked' && (
           <Welcome
             onExample={(question) => fromButton(() => ask(question))()}
             onPrevious={hasPrevious ? fromButton(() => chat.goBack()) : undefined}

@@ -1,4 +1,5 @@
 // One streamed chat completion: the request, and the events of its answer.
+import { keyHeaders } from './access_key';
 import type { Failure, Message } from './conversation';
 import { SseParser } from './sse';
 
@@ -54,7 +55,7 @@ async function post(request: CompletionRequest, signal: AbortSignal): Promise<Re
   try {
     return await fetch('/v1/chat/completions', {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { 'Content-Type': 'application/json', ...keyHeaders() },
       body: JSON.stringify({
         model: request.model,
         messages: request.messages,

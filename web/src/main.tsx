@@ -1,5 +1,6 @@
 // The page's one start: what lives as long as the page is made here and handed down.
 import { createRoot } from 'react-dom/client';
+import { recallKey } from './access_key';
 import { App } from './app';
 import { Chat } from './chat';
 import { ModelWatch } from './model_watch';
@@ -19,6 +20,7 @@ function soon(callback: () => void): void {
 }
 
 function start(root: HTMLElement): void {
+  recallKey();
   const storage = browserStorage();
   const watch = new ModelWatch();
   const settings = () => readSettings(load(storage, KEYS.settings));

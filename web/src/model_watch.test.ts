@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { takeKey } from './access_key';
 import { ModelWatch } from './model_watch';
 
 let health: () => Response;
+let models: () => Response;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal('fetch', async (path: string) =>
-    path === '/health' ? health() : Response.json({ data: [{ id: 'smollm2' }] }),
-  );
+  models = () => Response.json({ data: [{ id: 'smollm2' }] });
+  vi.stubGlobal('fetch', async (path: string) => (path === '/health' ? health() : models()));
 });
 
 afterEach(() => {
@@ -39,6 +40,20 @@ describe('ModelWatch', () => {
       health = ok;
       await watch.look();
     }
+  });
+
+  it('says when a key is needed, and that the one it showed is not good', async () => {
+    const watch = new ModelWatch();
+    health = ok;
+    models = () => Response.json({ error: {} }, { status: 401 });
+    await watch.look();
+    expect(watch.snapshot()).toEqual({ state: 'locked', wrong: false });
+    takeKey('not-good');
+    await watch.look();
+    expect(watch.snapshot()).toEqual({ state: 'locked', wrong: true });
+    models = () => Response.json({ data: [{ id: 'smollm2' }] });
+    await watch.look();
+    expect(watch.snapshot()).toEqual({ state: 'ready', model: 'smollm2' });
   });
 
   it('finds out by itself when the model is ready, and tells who waits', async () => {

@@ -1,10 +1,13 @@
 // Whether the server is there and its model ready. One watch for the page, asked for as long as
 // the page is open.
+import { keyHeaders } from './access_key';
 
 export type ModelState =
   | { state: 'looking' }
   | { state: 'loading'; progress: number | undefined }
   | { state: 'unreachable' }
+  /** The server wants a key, or another one than it was shown. */
+  | { state: 'locked'; wrong: boolean }
   | { state: 'ready'; model: string };
 
 const EAGER_MS = 1_000;
@@ -29,7 +32,8 @@ export class ModelWatch {
     this.asking ??= this.ask().finally(() => {
       this.asking = undefined;
       clearTimeout(this.timer);
-      this.timer = setTimeout(this.look, this.current.state === 'ready' ? CALM_MS : EAGER_MS);
+      const calm = this.current.state === 'ready' || this.current.state === 'locked';
+      this.timer = setTimeout(this.look, calm ? CALM_MS : EAGER_MS);
     });
     return this.asking;
   };
@@ -70,7 +74,11 @@ async function askServer(): Promise<ModelState> {
     const health = await get('/health');
     if (health.status === 503) return await loading(health);
     if (!health.ok) return { state: 'unreachable' };
-    const models: unknown = await (await get('/v1/models')).json();
+    const answer = await get('/v1/models');
+    if (answer.status === 401 || answer.status === 403) {
+      return { state: 'locked', wrong: Object.keys(keyHeaders()).length > 0 };
+    }
+    const models: unknown = await answer.json();
     const model = (models as { data?: { id?: unknown }[] }).data?.[0]?.id;
     return typeof model === 'string'
       ? { state: 'ready', model }
@@ -81,7 +89,11 @@ async function askServer(): Promise<ModelState> {
 }
 
 function get(path: string): Promise<Response> {
-  return fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(REQUEST_MS) });
+  return fetch(path, {
+    cache: 'no-store',
+    headers: keyHeaders(),
+    signal: AbortSignal.timeout(REQUEST_MS),
+  });
 }
 
 async function loading(response: Response): Promise<ModelState> {

@@ -8,7 +8,14 @@ const en = {
   modelLoading: 'Loading the model…',
   modelUnreachable: 'Server out of reach',
   modelLooking: 'Connecting…',
+  modelLocked: 'A key is needed',
   modelReady: 'ready',
+
+  keyNeeded: 'This server asks for a key',
+  key: 'Key',
+  keyHelp: 'Whoever runs the server makes one with: jarip keys create',
+  keyWrong: 'The server does not take this key.',
+  keyUse: 'Use this key',
 
   newConversation: 'New conversation',
   previousConversation: 'Back to the previous conversation',
@@ -101,7 +108,14 @@ const ko: Strings = {
   modelLoading: '모델을 불러오는 중…',
   modelUnreachable: '서버에 연결할 수 없음',
   modelLooking: '연결 중…',
+  modelLocked: '키가 필요함',
   modelReady: '준비됨',
+
+  keyNeeded: '이 서버를 쓰려면 키가 필요합니다',
+  key: '키',
+  keyHelp: '서버를 운영하는 사람이 jarip keys create로 만들어 줍니다.',
+  keyWrong: '서버가 이 키를 받아들이지 않습니다.',
+  keyUse: '이 키 쓰기',
 
   newConversation: '새 대화',
   previousConversation: '이전 대화로 돌아가기',

@@ -66,6 +66,8 @@ function describe(model: ModelState, strings: Strings): string {
       return strings.modelLooking;
     case 'unreachable':
       return strings.modelUnreachable;
+    case 'locked':
+      return strings.modelLocked;
     case 'loading':
       return strings.modelLoading;
     case 'ready':
