@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak build model lint format fidelity bench golden
+.PHONY: help serve test soak build model lint format fidelity bench overhead golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -51,6 +51,13 @@ bench: build ## Measure beside other programs, 15 minutes (ARGS=--quick, 2; ARGS
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/make_venv.py build/bench/venv bench/compare/requirements.txt
 	@build/bench/venv/bin/python bench/compare/compare.py $(ARGS)
+
+overhead: build ## Measure what the server costs over the engine alone (ARGS="--tls --keys")
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/make_venv.py
+	@ninja -C build/release engine_bench
+	@model=$$($(PYTHON) tools/fetch_model.py) && \
+	  build/venv/bin/python bench/compare/overhead.py "$$model" $(ARGS)
 
 golden: ## Rewrite the golden answers in tests/golden (look at the difference before a commit)
 	@$(PYTHON) tools/update_golden.py
