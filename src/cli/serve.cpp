@@ -81,6 +81,14 @@ Result<void> check_host(const ServeOptions& options, const std::filesystem::path
               "host");
 }
 
+void warn_of_plain_text(const ServeOptions& options) {
+  if (is_own_address(options.host) || options.tls_cert) return;
+  log_line(LogLevel::kWarning,
+           fmt::format("keys and answers can be read on their way to {}: use --tls-cert and "
+                       "--tls-key, or listen on 127.0.0.1 behind a proxy that speaks HTTPS",
+                       options.host));
+}
+
 Result<std::optional<TlsFiles>> tls_files(const ServeOptions& options) {
   if (!options.tls_cert && !options.tls_key) return std::nullopt;
   if (!options.tls_cert || !options.tls_key) {
@@ -240,6 +248,7 @@ Result<void> run_serve(const ServeOptions& options) {
   JARIP_TRY(const std::filesystem::path path, find_model(options.model));
   std::signal(SIGPIPE, SIG_IGN);
   allow_open_files(options.max_connections);
+  warn_of_plain_text(options);
   MetricsRegistry registry;
   if (options.vllm_metrics) add_vllm_names(registry, model_name_of(path));
   AccessLog access_log(options.access_log);

@@ -23,7 +23,7 @@ namespace jarip {
 using KeyId = std::int64_t;  // 1, 2, …; 0 stands for nobody
 using KeyHash = std::array<std::byte, 32>;
 
-// Bits of KeyLimits::scopes.
+// Bits of KeyTerms::scopes.
 enum class KeyScope : std::uint32_t { kInference = 1, kAdmin = 2 };
 
 struct KeyTerms {

@@ -66,7 +66,9 @@ def test_an_address_that_others_reach_needs_a_key_that_is_good(tmp_path):
     keys = Keys(tmp_path / "home")
     arguments = [model_path(), "--port", "0", "--host", "192.0.2.1"]
     key = keys.create()
-    assert "can't listen on 192.0.2.1" in refused(run_serve(*arguments, home=keys.home))
+    warning, line = run_serve(*arguments, home=keys.home).stderr.splitlines()
+    assert "can be read on their way to 192.0.2.1: use --tls-cert" in warning
+    assert "can't listen on 192.0.2.1" in line
     assert "--no-keys" in refused(run_serve(*arguments, "--no-keys", home=keys.home))
     keys.revoke(key[:14])
     assert "without keys" in refused(run_serve(*arguments, home=keys.home))
