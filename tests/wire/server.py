@@ -7,6 +7,7 @@ import os
 import pathlib
 import queue
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -176,6 +177,10 @@ class Server:
             time.sleep(0.01)
         return False
 
+    def resident_bytes(self):
+        status = pathlib.Path(f"/proc/{self.process.process.pid}/status").read_text("utf-8")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
     def connect(self):
         return socket.create_connection((self.host, self.port), timeout=READ_SECONDS)
 
@@ -197,6 +202,13 @@ def start_server(*arguments, home=None):
         process.end()
         raise
     return Server(process, match[1], match[2], int(match[3]))
+
+
+def allow_open_files(count):
+    """To this process, if it may not open as many already."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
 def open_stream(server, key=None, max_tokens=900):

@@ -1,6 +1,5 @@
 """Malformed, smuggled, slow and endless requests: each ends its own connection and nothing else."""
 
-import pathlib
 import re
 import resource
 import socket
@@ -8,7 +7,7 @@ import time
 
 import pytest
 from attacks import GET, POST, REFUSED, UNDERSTOOD
-from server import rest_of, start_server, stop_server
+from server import allow_open_files, rest_of, start_server, stop_server
 
 SMUGGLED = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -115,17 +114,6 @@ def test_connections_past_the_limit_are_told_so_and_room_comes_back(impatient):
         assert time.monotonic() < deadline
 
 
-def resident_bytes(server):
-    status = pathlib.Path(f"/proc/{server.process.process.pid}/status").read_text(encoding="utf-8")
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-
-
-def allow_open_files(count):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
-
-
 def test_a_thousand_idle_connections_take_little_memory():
     # The server raises its own limit on files if it must.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -138,13 +126,13 @@ def test_a_thousand_idle_connections_take_little_memory():
     connections = []
     try:
         server.chat("hi")
-        before = resident_bytes(server)
+        before = server.resident_bytes()
         for _ in range(N_IDLE):
             connection = server.connect()
             connections.append(connection)
             connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert STATUS.findall(connection.recv(65536)) == [b"200"]
-        grown = resident_bytes(server) - before
+        grown = server.resident_bytes() - before
         print(f"{N_IDLE} idle connections: {grown / 1024:.0f} KiB")
         assert grown < 64 << 20
         assert server.chat("hi").status == 200

@@ -11,9 +11,10 @@ import subprocess
 import openai
 import pytest
 import trustme
-from server import BINARY, model_path, start_server, stop_server
+from server import BINARY, allow_open_files, model_path, start_server, stop_server
 
 SECONDS = 60
+N_IDLE = 1000
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,31 @@ def test_a_renewed_certificate_is_taken_up_without_a_restart(authority, context,
         with connect(server, context):
             pass
     finally:
+        stop_server(server)
+
+
+def test_a_thousand_idle_connections_take_little_memory(files, context):
+    allow_open_files(N_IDLE + 200)
+    server = start_server("--ctx", "512", *arguments(files))
+    connections = []
+
+    def ask(connection):
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    try:
+        with connect(server, context) as one:
+            ask(one)
+        before = server.resident_bytes()
+        for _ in range(N_IDLE):
+            connections.append(connect(server, context))
+            ask(connections[-1])
+        grown = server.resident_bytes() - before
+        print(f"{N_IDLE} idle HTTPS connections: {grown / 1024:.0f} KiB")
+        assert grown < 64 << 20
+        ask(connections[0])
+    finally:
+        for connection in connections:
+            connection.close()
         stop_server(server)
 
 
