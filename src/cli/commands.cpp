@@ -127,6 +127,13 @@ void declare_key_limits(OptionSet& set, KeysCreateOptions& options) {
                                          "모두 합쳐 이만큼의 토큰을 쓰면 더 답하지 않는다"},
                                 .reach = Reach::kFlag},
                                options.token_limit, {1, kMost});
+  set.add_number<std::uint32_t>(
+      {.name = "weight",
+       .value_name = "N",
+       .help = {"Its share of a busy machine beside keys with other weights",
+                "기계가 바쁠 때 다른 키와 견주어 차지할 몫"},
+       .reach = Reach::kFlag},
+      options.weight, {1, kMaxKeyWeight});
 }
 
 Command declare_keys_create(KeysCreateOptions& options) {

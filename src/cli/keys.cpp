@@ -133,16 +133,17 @@ std::string keys_as_text(std::span<const KeyRecord> keys, std::int64_t now) {
   for (const KeyRecord& key : keys) {
     rows.push_back({key.prefix, std::string(state_of(key, now)), scope_names(key),
                     format_limit(key.terms.requests_per_minute),
-                    format_limit(key.terms.tokens_per_minute), format_limit(key.use.requests),
-                    format_limit(key.use.tokens()), format_limit(key.terms.token_limit),
-                    format_date(key.created), format_date(key.terms.expires),
-                    key.terms.name.empty() ? "-" : key.terms.name});
+                    format_limit(key.terms.tokens_per_minute), format_limit(key.terms.weight),
+                    format_limit(key.use.requests), format_limit(key.use.tokens()),
+                    format_limit(key.terms.token_limit), format_date(key.created),
+                    format_date(key.terms.expires), key.terms.name.empty() ? "-" : key.terms.name});
   }
   return format_table({{"key"},
                        {"state"},
                        {"scopes"},
                        {"requests/min", Align::kRight},
                        {"tokens/min", Align::kRight},
+                       {"weight", Align::kRight},
                        {"answers", Align::kRight},
                        {"tokens", Align::kRight},
                        {"of", Align::kRight},
@@ -167,6 +168,7 @@ std::string keys_as_json(std::span<const KeyRecord> keys, std::int64_t now) {
                             {"requests_per_minute", json_number(key.terms.requests_per_minute)},
                             {"tokens_per_minute", json_number(key.terms.tokens_per_minute)},
                             {"token_limit", json_number(key.terms.token_limit)},
+                            {"weight", key.terms.weight},
                             {"created", key.created},
                             {"expires", json_number(key.terms.expires)},
                             {"revoked", json_number(key.revoked)},
@@ -182,7 +184,8 @@ Result<void> run_keys_create(const KeysCreateOptions& options) {
   KeyTerms terms{.name = options.name,
                  .requests_per_minute = options.requests_per_minute,
                  .tokens_per_minute = options.tokens_per_minute,
-                 .token_limit = options.token_limit};
+                 .token_limit = options.token_limit,
+                 .weight = options.weight};
   JARIP_CHECK(check_name(options.name));
   JARIP_TRY(terms.scopes, read_scopes(options.scopes));
   if (options.expires_in) {

@@ -21,6 +21,7 @@ struct KeysCreateOptions {
   std::optional<std::int64_t> requests_per_minute;
   std::optional<std::int64_t> tokens_per_minute;
   std::optional<std::int64_t> token_limit;
+  std::uint32_t weight = 1;
 };
 
 struct KeysListOptions {
@@ -30,6 +31,8 @@ struct KeysListOptions {
 struct KeysRevokeOptions {
   std::string key;  // its prefix, its name, or all of it
 };
+
+inline constexpr std::uint32_t kMaxKeyWeight = 1000;
 
 // The key goes to standard output, what a person should know of it to standard error.
 [[nodiscard]] Result<void> run_keys_create(const KeysCreateOptions& options);

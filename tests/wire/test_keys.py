@@ -1,5 +1,6 @@
 """Keys: who gets in, how much they may use, and that it is counted to the token."""
 
+import concurrent.futures
 import json
 import signal
 import time
@@ -311,6 +312,29 @@ def test_an_answer_in_one_piece_ends_with_its_key_too(locked, keys):
         keys.revoke(doomed)
         answer = rest_of(connection)
     assert answer.startswith(b"HTTP/1.1 401 ") and b"revoked" in answer
+
+
+def test_the_machine_is_shared_by_weight(tmp_path):
+    keys = Keys(tmp_path / "home")
+    heavy, light = keys.create("--weight", "3"), keys.create()
+    assert (keys.of(heavy)["weight"], keys.of(light)["weight"]) == (3, 1)
+    server = start_server("--ctx", "1024", "--max-running", "1", home=keys.home)
+    order = []
+
+    def ask(key):
+        reply = server.post(CHAT, {**ASK, "max_tokens": 12, "ignore_eos": True}, bearer(key))
+        assert reply.status == 200
+        order.append(key)
+    try:
+        with open_stream(server, keys.create(), max_tokens=200), \
+                concurrent.futures.ThreadPoolExecutor(24) as pool:
+            waiting = [pool.submit(ask, key) for key in 12 * [heavy, light]]
+            for one in waiting:
+                one.result()
+    finally:
+        stop_server(server)
+    # Of sixteen twelve, by their weights; prompts and what is begun when they come blur it.
+    assert 10 <= order[:16].count(heavy) <= 13
 
 
 def test_a_key_expires(locked, keys):
