@@ -106,13 +106,13 @@ def test_a_full_queue_says_when_to_come_back(small):
 
 
 def test_the_sdk_comes_back_when_it_is_told_to(small):
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        busy = [pool.submit(complete, small, text_of(8, 20), max_tokens=200) for _ in range(2)]
+    # Made and warm before the queue is full: that takes as long as an answer or two.
+    with openai.OpenAI(base_url=small.address + "/v1", api_key="unused", max_retries=5) as client, \
+            concurrent.futures.ThreadPoolExecutor(2) as pool:
+        model = client.models.list().data[0].id
+        busy = [pool.submit(complete, small, text_of(8, 20), max_tokens=400) for _ in range(2)]
         assert small.eventually(WAITING, 1)
-        with openai.OpenAI(base_url=small.address + "/v1", api_key="unused",
-                           max_retries=5) as client:
-            raw = client.completions.with_raw_response.create(
-                model=small.get("/v1/models").json["data"][0]["id"], prompt="Hi", max_tokens=2)
+        raw = client.completions.with_raw_response.create(model=model, prompt="Hi", max_tokens=2)
         assert raw.retries_taken >= 1
         assert raw.parse().usage.completion_tokens == 2
         assert all(request.result().status == 200 for request in busy)
