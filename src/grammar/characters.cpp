@@ -44,6 +44,12 @@ CharacterSet intersect(const CharacterSet& a, const CharacterSet& b) {
 
 }  // namespace
 
+// ECMA-262 has the last alone, Python all but the last.
+const CharacterSet& disputed_characters() {
+  static const CharacterSet kDisputed = {{0x1C, 0x1F}, {0x85, 0x85}, {0xFEFF, 0xFEFF}};
+  return kDisputed;
+}
+
 CharacterSet normalize(CharacterSet set) {
   std::ranges::sort(set, {}, &CodePointRange::low);
   CharacterSet out;

@@ -19,6 +19,10 @@ using CharacterSet = std::vector<CodePointRange>;
 [[nodiscard]] CharacterSet normalize(CharacterSet set);
 [[nodiscard]] CharacterSet complement(CharacterSet set);
 
+// Characters that some readers of regular expressions take for white space and others don't.
+// Nothing that is held to an expression has them.
+[[nodiscard]] const CharacterSet& disputed_characters();
+
 // As it is, or as the inside of a JSON string, where each character is written in one way only:
 // quote, backslash and controls escaped, all else as it is. So languages can be compared.
 enum class TextForm : std::uint8_t { kPlain, kJsonString };

@@ -17,13 +17,33 @@ constexpr std::uint64_t kMaxMaskWork = 4 * kMaxWork;  // of all walks that one m
 constexpr std::size_t kMaxCacheBytes = std::size_t{16} << 20U;
 constexpr std::size_t kMaxListed = 256;  // tokens of an entry that aren't kept as bits
 constexpr std::size_t kManyStacks = 32;
-constexpr unsigned kManyBytes = 64;     // that a state takes: then it takes most tokens too
-constexpr unsigned kMostPrepared = 12;  // entries, about half a millisecond each
+constexpr unsigned kManyBytes = 24;  // that a state takes: then it takes many tokens too
+constexpr std::size_t kPreparedNodes = 30'000'000;  // of the trie, over all prepared entries
 
 std::unexpected<Error> too_much_work() {
   return fail(ErrorCode::kUnsupported,
               "the grammar is too ambiguous here: telling which tokens may come next takes too "
               "much work");
+}
+
+// All that the automaton comes to, the nearest first.
+std::vector<std::uint32_t> states_by_distance(const Automaton& automaton) {
+  std::vector<std::uint32_t> order = {automaton.start};
+  std::vector<bool> seen(automaton.states.size(), false);
+  seen[automaton.start] = true;
+  const auto reach = [&](std::uint32_t state) {
+    if (!seen[state]) order.push_back(state);
+    seen[state] = true;
+  };
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const State& state = automaton.states[order[i]];
+    for (const ByteEdge& edge : automaton.edges_of(state)) reach(edge.target);
+    for (const CallEdge& call : automaton.calls_of(state)) {
+      reach(call.start);
+      reach(call.target);
+    }
+  }
+  return order;
 }
 
 void set_bit(std::span<std::uint64_t> words, std::uint32_t id) {
@@ -135,9 +155,10 @@ Result<void> MaskCache::add_allowed_on(Stacks& stacks, FrameId top, std::span<st
 }
 
 void MaskCache::prepare() {
-  unsigned n_left = kMostPrepared;
+  std::size_t n_left = 1 + kPreparedNodes / (1 + trie_.nodes().size());
   const std::lock_guard lock(mutex_);
-  for (std::uint32_t s = 0; s < automaton_.states.size() && n_left > 0; ++s) {
+  for (const std::uint32_t s : states_by_distance(automaton_)) {
+    if (n_left == 0) return;
     const State& state = automaton_.states[s];
     unsigned n_bytes = 0;
     for (const ByteEdge& edge : automaton_.edges_of(state)) n_bytes += edge.high - edge.low + 1U;

@@ -28,7 +28,8 @@ class MaskCache {
   ~MaskCache();
 
   // Makes the entries that take longest, of states that most bytes lead on from, as the insides of
-  // strings: so that no step of an answer waits for them. Takes some milliseconds at most.
+  // strings, those an answer comes to first: so that no step of it waits for them. Takes about a
+  // tenth of a second at most.
   void prepare();
 
   // Sets the bits of all tokens that the position allows. Frames may be added to the stacks. The

@@ -22,6 +22,13 @@ const CharacterSet kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 using Bounds = std::pair<std::uint32_t, std::uint32_t>;
 
+CharacterSet undisputed(const CharacterSet& set) {
+  CharacterSet others = complement(set);
+  const CharacterSet& disputed = disputed_characters();
+  others.insert(others.end(), disputed.begin(), disputed.end());
+  return complement(std::move(others));
+}
+
 class RegexParser {
  public:
   RegexParser(std::string_view pattern, const RegexOptions& options, GrammarBuilder& builder)
@@ -36,7 +43,7 @@ class RegexParser {
     if (!set || !bounds || !cursor_.skip("$") || !cursor_.at_end()) return {};
     const auto [min, max] = *bounds;
     if (min > max || min > kMaxRepeats || (max != kUnbounded && max > kMaxRepeats)) return {};
-    return CharacterCount{*set, min, max};
+    return CharacterCount{undisputed(*set), min, max};
   }
 
   Result<ExprId> parse() {
@@ -59,7 +66,7 @@ class RegexParser {
   }
 
   ExprId characters(const CharacterSet& set) {
-    return add_characters(builder_, set, options_.form);
+    return add_characters(builder_, undisputed(set), options_.form);
   }
   ExprId anything() { return builder_.repeat(characters(complement({})), 0, kUnbounded); }
 

@@ -119,6 +119,17 @@ Fsm language(std::string_view pattern) {
   return *std::move(fsm);
 }
 
+TEST(Regex, WhatReadersDisputeIsNeverWritten) {
+  const auto automaton = compile_regex("\\s|x\\S", {});
+  ASSERT_TRUE(automaton);
+  for (const char* text : {" ", "\t", "\u3000", "xy", "x한"}) {
+    EXPECT_EQ(match_text(*automaton, text), TextMatch::kWhole) << text;
+  }
+  for (const char* text : {"\x1c", "\u0085", "\uFEFF", "x\x1f", "x\u0085", "x\uFEFF", "x "}) {
+    EXPECT_NE(match_text(*automaton, text), TextMatch::kWhole) << text;
+  }
+}
+
 TEST(Regex, LanguagesCanBeIntersectedAndSubtracted) {
   CompileWork work;
   const auto both = intersect(language("[a-z]{2,5}"), language(".*[xy].*"), work);

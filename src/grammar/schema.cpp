@@ -310,7 +310,8 @@ class SchemaWriter {
     }
     JARIP_TRY(const Fsm taken, regular_language(builder, builder.choice(declared), work_));
     if (allowed) return subtract(*allowed, taken, work_);
-    const ExprId character = add_characters(builder, complement({}), TextForm::kJsonString);
+    const ExprId character =
+        add_characters(builder, complement(disputed_characters()), TextForm::kJsonString);
     JARIP_TRY(const Fsm any,
               regular_language(builder, builder.repeat(character, 0, kUnbounded), work_));
     return subtract(any, taken, work_);

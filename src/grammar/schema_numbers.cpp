@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint32_t kMaxIntegerDigits = 18;  // what 64 bits hold
 constexpr std::uint32_t kMaxDigits = 15;         // what every reader keeps of a fraction
 constexpr std::uint32_t kUsualWholeDigits = 9;
+constexpr std::uint32_t kManyRests =
+    100;  // from here on a multiple has fewer digits: each is a state
+constexpr std::uint32_t kFewWholeDigits = 6;
 constexpr std::uint32_t kMaxDivisor = 1000;
 
 // How many digits a number may have before and behind its point.
@@ -223,7 +226,11 @@ Digits digits_of(const Shape& shape, const Bounds& bounds) {
   const bool only_integers = (shape.types & json_type::kFraction) == 0 || !shape.multiples.empty();
   // Multiples take a state for each digit and rest: no more digits than usual, unless bounds do.
   if (only_integers && shape.multiples.empty()) return {};
-  Digits digits{.whole = kUsualWholeDigits, .fraction = 0};
+  const bool has_many_rests = std::ranges::any_of(shape.multiples, [](const SchemaBound& bound) {
+    const Result<std::uint32_t> divisor = divisor_of(bound);
+    return divisor && *divisor > kManyRests;
+  });
+  Digits digits{.whole = has_many_rests ? kFewWholeDigits : kUsualWholeDigits, .fraction = 0};
   for (const auto& bound : {bounds.min, bounds.max}) {
     if (!bound) continue;
     const auto n = static_cast<std::uint32_t>(bound->first.whole.size());

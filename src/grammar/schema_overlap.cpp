@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
+#include "grammar/characters.h"
 #include "grammar/schema_members.h"
 #include "grammar/schema_shape.h"
 #include "grammar/schema_strings.h"
@@ -13,6 +15,17 @@ namespace {
 constexpr unsigned kMaxDepth = 8;  // members of members that are looked at
 constexpr std::uint64_t kStepsOfComparison = 500;
 
+bool has_disputed(std::string_view text) {
+  while (!text.empty()) {
+    const Utf8Unit unit = decode_utf8(text);
+    text.remove_prefix(unit.length);
+    for (const auto& [low, high] : disputed_characters()) {
+      if (low <= unit.code_point && unit.code_point <= high) return true;
+    }
+  }
+  return false;
+}
+
 // What can't be held against a shape may fit it.
 Result<bool> may_fit(const SchemaRef& value, const Shape& shape, CompileWork& work) {
   if (shape.values) work.spend(shape.values->size());
@@ -20,6 +33,10 @@ Result<bool> may_fit(const SchemaRef& value, const Shape& shape, CompileWork& wo
         return equal_json(*value.node, *other.node);
       })) {
     return false;
+  }
+  if (const auto* text = value.node->if_string();
+      text != nullptr && !shape.patterns.empty() && has_disputed(std::string_view(*text))) {
+    return true;
   }
   Shape wider = shape;
   wider.formats.clear();  // what is written for a format is only a part of what is valid
