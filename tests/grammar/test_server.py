@@ -141,6 +141,34 @@ def test_random_schemas_on_a_random_model(random_server):
     assert n_whole > N_SCHEMAS / 3
 
 
+def test_all_apis_hold_to_the_same_schema(server):
+    flat = {"type": "json_schema", "name": "x", "schema": PERSON}
+    prompt = [{"role": "user", "content": "Describe a person as JSON."}]
+    common = {"temperature": 1, "seed": 11}
+    chat = server.post("/v1/chat/completions", {
+        "messages": prompt, "max_tokens": 300, "response_format": as_format(PERSON), **common})
+    responses = server.post("/v1/responses", {
+        "input": prompt, "max_output_tokens": 300, "text": {"format": flat}, **common})
+    messages = server.post("/v1/messages", {
+        "model": chat.json["model"], "messages": prompt, "max_tokens": 300,
+        "output_config": {"format": {"type": "json_schema", "schema": PERSON}}, **common})
+    assert (chat.status, responses.status, messages.status) == (200, 200, 200)
+    text = chat.json["choices"][0]["message"]["content"]
+    assert problems(PERSON, text) == ""
+    assert responses.json["output"][0]["content"][0]["text"] == text
+    echoed = {"description": None, "strict": True}  # as OpenAI's API tells them where unsaid
+    assert responses.json["text"]["format"] == {**flat, **echoed}
+    assert messages.json["content"][0]["text"] == text
+
+
+def test_several_answers_all_match(server):
+    reply = server.chat("A person as JSON.", response_format=as_format(PERSON), n=3, seed=2,
+                        temperature=1, max_tokens=300)
+    texts = [choice["message"]["content"] for choice in reply.json["choices"]]
+    assert len(set(texts)) == 3
+    assert [problems(PERSON, text) for text in texts] == [""] * 3
+
+
 def test_the_sdks_parse_helper(server):
     import openai
     import pydantic
@@ -154,4 +182,8 @@ def test_the_sdks_parse_helper(server):
         answer = client.chat.completions.parse(
             model=client.models.list().data[0].id, response_format=Person, temperature=0,
             max_completion_tokens=400, messages=[{"role": "user", "content": "Ann, 30, alone"}])
+        response = client.responses.parse(
+            model=client.models.list().data[0].id, text_format=Person, temperature=0,
+            max_output_tokens=400, input="Ann, 30, alone")
     assert isinstance(answer.choices[0].message.parsed, Person)
+    assert isinstance(response.output_parsed, Person)
