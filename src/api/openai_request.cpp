@@ -111,7 +111,7 @@ constexpr Field<Draft> kSharedFields[] = {
         .schema(kStopSchema),
     Common::kUser,
     // What other servers take beyond OpenAI's own.
-    neutral_field<Draft>("best_of", "[1]"),
+    neutral_field<Draft>("best_of", "[1]").about("ask for n answers and choose among them"),
     neutral_field<Draft>("include_stop_str_in_output", "[false]"),
     neutral_field<Draft>("length_penalty", "[1, 1.0]"),
     neutral_field<Draft>("logits_processors", "[[]]"),

@@ -57,18 +57,20 @@ constexpr Field<TokenizeDraft> kTokenizeFields[] = {
         .about("Each token with its text; bytes that are no whole characters come as a list."),
 };
 
+constexpr std::size_t kMaxTokens = 262'144;  // a token may be far longer as text than as a number
+
 struct DetokenizeDraft : AnswerDraft {
   std::vector<TokenId> tokens;
 };
 
 constexpr Field<DetokenizeDraft> kDetokenizeFields[] = {
     CommonFields<DetokenizeDraft>::kModel,
-    used_field<DetokenizeDraft>("tokens", JsonType::kList, {},
+    used_field<DetokenizeDraft>("tokens", JsonType::kList, {0, kMaxTokens},
                                 [](Json value, Path path, DetokenizeDraft& draft) -> Result<void> {
                                   JARIP_TRY(draft.tokens, read_tokens(value, path, draft.n_vocab));
                                   return {};
                                 })
-        .schema(R"({"type":"array","items":{"type":"integer","minimum":0}})")
+        .schema(R"({"type":"array","maxItems":262144,"items":{"type":"integer","minimum":0}})")
         .required(),
 };
 

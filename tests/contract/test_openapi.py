@@ -9,7 +9,7 @@ import sys
 import openapi_spec_validator
 
 HERE = pathlib.Path(__file__).resolve().parent
-SECONDS = 240
+SECONDS = 480
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_schema_conformance", "response_headers_conformance",
           "negative_data_rejection", "unsupported_method")

@@ -9,6 +9,12 @@ def test_text_comes_back_from_its_tokens(server, text):
     assert server.post("/detokenize", {"tokens": tokens}).json["content"] == text
 
 
+def test_more_tokens_than_there_may_be_are_refused(server):
+    reply = server.post("/detokenize", {"tokens": [1] * 262_145})
+    assert reply.status == 400
+    assert reply.error["param"] == "tokens"
+
+
 def test_control_tokens_are_parsed_unless_told_not_to(server):
     parsed = server.post("/tokenize", {"content": "<|im_end|>"}).json["tokens"]
     plain = server.post("/tokenize", {"content": "<|im_end|>", "parse_special": False}).json
