@@ -45,10 +45,11 @@ void add_rate_headers(Response& response, const KeyRates& rates);
 // Of a body that isn't sent as JSON.
 inline constexpr std::string_view kContentType = "content-type";
 // Each the `where` of errors that are no field's: a request that found the queue full (kUnavailable
-// is 503 otherwise), and keys that have used up a rate or all that they may.
+// is 503 otherwise), and keys that have used up a rate or all that they may. No field has such a
+// name.
 inline constexpr std::string_view kQueue = "queue";
 inline constexpr std::string_view kRequestRate = "requests a minute";
 inline constexpr std::string_view kTokenRate = "tokens a minute";
-inline constexpr std::string_view kQuota = "tokens";
+inline constexpr std::string_view kQuota = "all tokens";
 
 }  // namespace jarip
