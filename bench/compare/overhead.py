@@ -57,6 +57,9 @@ class Server:
                 env=environment, stdin=subprocess.DEVNULL, stderr=log)
         self.port = self._wait_for_port(folder / "log")
         self.bytes_expected = None
+        self.threads = threads
+        self.shares = []    # of each round: the part of its processor time not spent computing
+        self.us_a_token = []  # and that part itself
 
     def _wait_for_port(self, log):
         deadline = time.monotonic() + PATIENCE_S
@@ -88,16 +91,34 @@ class Server:
             clients = [stack.enter_context(self.connect()) for _ in range(streams)]
             requests = [self.request(stream, tokens) for stream in range(streams)]
             answers = [bytearray() for _ in range(streams)]
+            before = self._thread_seconds()
             begin = time.monotonic()
             for client, request in zip(clients, requests, strict=True):
                 client.sendall(request)
                 client.setblocking(False)
             read_all(clients, answers, self.bytes_expected)
             seconds = time.monotonic() - begin
+            self._note_shares(before, streams * tokens)
         self.bytes_expected = sum(map(len, answers))
         for answer in answers:
             self._check(answer, tokens)
         return seconds
+
+    def _thread_seconds(self):
+        """{thread: processor time so far}"""
+        seconds = {}
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # it has ended
+                seconds[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+        return seconds
+
+    def _note_shares(self, before, n_tokens):
+        """The threads that compute are those that took the most."""
+        spent = sorted(seconds - before.get(thread, 0)
+                       for thread, seconds in self._thread_seconds().items())
+        others = sum(spent[:-self.threads])
+        self.shares.append(others / sum(spent))
+        self.us_a_token.append(1e6 * others / n_tokens)
 
     @staticmethod
     def _check(answer, tokens):
@@ -178,14 +199,19 @@ def main():
         speeds = measure(options, engine, server, alone)
     others = disturbance.measure()["others"]
     medians = [statistics.median(one) for one in speeds]
+    best = [max(one) for one in speeds]
     costs = [1 - s / e for s, e in zip(speeds[2], speeds[1], strict=True)]
     print(f"{options.streams} streams of {options.tokens} tokens, {options.threads} threads, "
           f"{options.rounds} rounds in turns; other processes had {100 * others:.1f} % of the "
           "machine")
-    for name, median in zip(("model alone", "engine", "server"), medians, strict=True):
-        print(f"{name:12} {median:8.0f} tok/s")
+    for name, median, most in zip(("model alone", "engine", "server"), medians, best, strict=True):
+        print(f"{name:12} {median:8.0f} tok/s, at best {most:.0f}")
     print(f"the server costs {100 * statistics.median(costs):.1f} % "
-          f"(rounds from {100 * min(costs):.1f} to {100 * max(costs):.1f} %)")
+          f"(rounds from {100 * min(costs):.1f} to {100 * max(costs):.1f} %), "
+          f"at best {100 * (1 - best[2] / best[1]):.1f} %")
+    print(f"its threads that don't compute take {statistics.median(server.us_a_token):.0f} µs of a "
+          f"core for each token, {100 * statistics.median(server.shares):.1f} % of its processor "
+          "time")
 
 
 if __name__ == "__main__":
