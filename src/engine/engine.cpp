@@ -65,6 +65,8 @@ struct Engine::State : PageSource {
   void sample(std::unique_ptr<Sequence>& sequence, const SequenceChunk& chunk,
               std::span<const float> rows);
   void satisfy(Sequence& sequence);
+  // For the last n of the text's first `end` tokens.
+  void charge(const Sequence& sequence, double factor, std::uint32_t end, std::uint32_t n);
   void settle(Sequence& sequence);
   [[nodiscard]] bool is_cancelled(SequenceId id);
   void finish(std::unique_ptr<Sequence>& sequence, FinishReason reason,
@@ -294,8 +296,8 @@ void Engine::State::compute() {
   model.step(chunks, cache.memory(), std::span(logits).first(n_rows * limits.n_vocab));
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     Sequence& sequence = *sequences[chunk_owners[c]];
-    fair.charge(sequence.user,
-                sequence.advance(static_cast<std::uint32_t>(chunks[c].tokens.size())));
+    const auto n_new = sequence.advance(static_cast<std::uint32_t>(chunks[c].tokens.size()));
+    charge(sequence, 1, std::min(sequence.n_computed(), sequence.n_prompt()), n_new);
     if (chunks[c].n_logits > 0) satisfy(sequence);
   }
   const auto size = std::ranges::lower_bound(kStepSizes, chunks.size());
@@ -307,6 +309,11 @@ void Engine::State::compute() {
   counters.draft_tokens += n_drafts;
   if (limits.prefix_cache) counters.prefix_queries += n_prompt_tokens;
   counters.prefix_hits += n_cached;
+}
+
+void Engine::State::charge(const Sequence& sequence, double factor, std::uint32_t end,
+                           std::uint32_t n) {
+  fair.charge(sequence.user, factor * cost_of_tokens(limits.attention_depth, end - n, end));
 }
 
 void Engine::State::satisfy(Sequence& sequence) {
@@ -355,7 +362,7 @@ void Engine::State::sample(std::unique_ptr<Sequence>& sequence, const SequenceCh
       if (!sequence->is_end_token(sampled->token)) ++counters.new_tokens;
       if (right) ++counters.accepted_draft_tokens;
     }
-    fair.charge(sequence->user, FairShare::kOutputTokens);
+    charge(*sequence, FairShare::kOutputTokens, sequence->n_tokens(), 1);
     Result<std::optional<FinishReason>> reason = sequence->take(*std::move(sampled), Clock::now());
     if (!reason) {
       finish(sequence, FinishReason::kFailed, std::move(reason).error());

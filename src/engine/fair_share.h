@@ -1,9 +1,10 @@
-// How much of the machine each user has had, in tokens over the user's weight: a virtual token
-// counter (Sheng et al., "Fairness in serving large language models", OSDI 2024). Of the users who
-// want something, whoever has had the least comes first. A request is wanting until its prompt is
-// computed. A user who had none such is lifted to the least of those who have, so that nobody saves
-// up service; one who leaves with more stays remembered, so that nobody sheds it. Owned by the
-// engine; its thread alone calls it.
+// How much of the machine each user has had, in tokens over the user's weight, those far into a
+// text counting more (cost_of_tokens() in scheduler.h): a virtual token counter (Sheng et al.,
+// "Fairness in serving large language models", OSDI 2024). Of the users who want something, whoever
+// has had the least comes first. A request is wanting until its prompt is computed. A user who had
+// none such is lifted to the least of those who have, so that nobody saves up service; one who
+// leaves with more stays remembered, so that nobody sheds it. Owned by the engine; its thread alone
+// calls it.
 #pragma once
 
 #include <cstdint>

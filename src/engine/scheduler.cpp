@@ -20,7 +20,7 @@ constexpr std::uint32_t kMostRowsWithDrafts = kMaxDraftTokens + 1;
 
 // The cost of a step, for each token it may have: what it takes when others are about to come, and
 // when not. What prompts always get of it. In tokens of a prompt's beginning.
-constexpr float kQuickCost = 0.375F;
+constexpr float kQuickCost = 0.3125F;
 constexpr float kPatientCost = 1.5F;
 constexpr float kPromptsPart = 0.25F;
 // A prompt's part of a step; fewer tokens would take hardly less time.
@@ -78,9 +78,15 @@ void Scheduler::look_at(const SchedulerInput& input) {
     const SchedulerEntry& entry = entries_[i];
     (entry.running ? running_ : waiting_).push_back(i);
     if (entry.running) {
-      committed_[entry.user] += n_pending(entry) / static_cast<double>(users_[entry.user].weight);
+      committed_[entry.user] += pending_service(entry);
     }
   }
+}
+
+// What its user will have been charged when its prompt is computed.
+double Scheduler::pending_service(const SchedulerEntry& entry) const {
+  return cost_of_tokens(limits_.attention_depth, entry.n_computed, entry.n_tokens) /
+         static_cast<double>(users_[entry.user].weight);
 }
 
 void Scheduler::start_waiting(PageSource& pages, StepPlan& plan) {
@@ -130,8 +136,7 @@ bool Scheduler::may_pass(const SchedulerEntry& entry, std::uint32_t head) const 
     most = std::max(most, committed_[entries_[i].user]);
     if (i > head) promised += entries_[i].n_pages + promised_pages(entries_[i]);
   }
-  const double service =
-      committed_[entry.user] + n_pending(entry) / static_cast<double>(users_[entry.user].weight);
+  const double service = committed_[entry.user] + pending_service(entry);
   return service < most && promised <= n_pages_;
 }
 
@@ -158,7 +163,7 @@ void Scheduler::start(std::uint32_t i, const PageSource::Cached& cached, StepPla
   entry.n_computed = cached.n_pages * kKvPageTokens;
   entry.next_page = cached.next_page;
   n_free_pages_ -= cached.n_free_pages;
-  committed_[entry.user] += n_pending(entry) / static_cast<double>(users_[entry.user].weight);
+  committed_[entry.user] += pending_service(entry);
   running_.insert(std::ranges::lower_bound(running_, i), i);
   plan.started.push_back(i);
 }
@@ -175,7 +180,8 @@ void Scheduler::displace_for(const SchedulerEntry& next, const PageSource::Cache
   const auto service = [this](std::uint32_t i) { return users_[entries_[i].user].service; };
   const auto is_far_ahead = [&](std::uint32_t i) {
     const SchedulerEntry& entry = entries_[i];
-    const double cost = entry.n_computed / static_cast<double>(users_[entry.user].weight);
+    const double cost = cost_of_tokens(limits_.attention_depth, 0, entry.n_computed) /
+                        static_cast<double>(users_[entry.user].weight);
     return entry.user != next.user && service(i) > users_[next.user].service + kPatience + cost;
   };
   line_.assign(running_.begin(), running_.end());

@@ -16,7 +16,7 @@
 //   - Who would compute the same page as one before it waits for that page instead.
 //   - A token costs the more the more tokens it looks back on, and a step has a limit of cost as
 //     well as of tokens: whoever comes next waits for its end. In quick steps the limit is a
-//     quarter of that, and a prompt that ends in the step doesn't wait for parts of those behind
+//     fifth of that, and a prompt that ends in the step doesn't wait for parts of those behind
 //     it.
 //   - When pages run short, the last in line loses its pages and waits; it is computed again later,
 //     to the same bytes. The oldest is the first in that line and always gets its pages, so that
@@ -33,6 +33,14 @@
 #include "engine/fair_share.h"
 
 namespace jarip {
+
+// What the tokens [begin, end) of a text cost to compute, in tokens of a text's beginning. A depth
+// of 0: what they look back on costs nothing.
+constexpr double cost_of_tokens(std::uint32_t attention_depth, std::uint32_t begin,
+                                std::uint32_t end) {
+  const double n = end - begin;
+  return attention_depth == 0 ? n : n * (1 + (0.5 * begin + 0.5 * end) / attention_depth);
+}
 
 struct SchedulerLimits {
   std::uint32_t max_sequences = 1;    // running at once; never more than max_step_tokens
@@ -133,6 +141,7 @@ class Scheduler {
   void share_among(std::span<const std::uint32_t> prompts, Budget& budget);
   void feed(std::uint32_t i, float cost, Budget& budget);
   [[nodiscard]] float cost_of(std::uint32_t i) const;
+  [[nodiscard]] double pending_service(const SchedulerEntry& entry) const;
 
   void share_pages(PageSource& pages, StepPlan& plan);
   void share_drafts(StepPlan& plan);

@@ -221,13 +221,24 @@ TEST(SchedulerSteps, LookingBackOnManyTokensCosts) {
   EXPECT_EQ(chunks_of(make_plan(limits, {running(9000, 3000)}, 999)), (Chunks{{0, 24}}));
 }
 
+TEST(SchedulerSteps, TokensCountTheMoreTheMoreTheyLookBackOn) {
+  EXPECT_EQ(cost_of_tokens(0, 1000, 1100), 100);
+  EXPECT_EQ(cost_of_tokens(1000, 0, 1000), 1500);
+  EXPECT_EQ(cost_of_tokens(1000, 1000, 2000), 2500);
+  EXPECT_EQ(cost_of_tokens(1000, 700, 700), 0);
+  // Of two prompts that have as many tokens left, the one far into its text takes more.
+  const std::vector<SchedulerEntry> entries = {running(1100, 1000), of_user(1, running(100, 0)),
+                                               waiting(9), of_user(1, waiting(9))};
+  EXPECT_EQ(make_plan({3, 64, 1000}, entries, {0, 0}, 99).started, (Indices{3}));
+}
+
 TEST(SchedulerSteps, QuickStepsAreShorter) {
   const SchedulerLimits limits{8, 64, 1000};
   const auto n_fed = [&](std::uint32_t n_computed) {
     return make_plan(limits, {running(9000, n_computed)}, {0}, 999, true).chunks[0].n_tokens;
   };
-  EXPECT_EQ(n_fed(0), 24U);
-  EXPECT_EQ(n_fed(1000), 12U);
+  EXPECT_EQ(n_fed(0), 20U);
+  EXPECT_EQ(n_fed(1000), 10U);
   EXPECT_EQ(n_fed(8000), 8U) << "fewer would not be quicker";
 }
 
@@ -237,7 +248,7 @@ TEST(SchedulerSteps, APromptThatEndsInAQuickStepWaitsForNoPartOfAnother) {
   EXPECT_EQ(chunks_of(make_plan({8, 256}, entries, {8, 8}, 99, true)), (Chunks{{1, 10}, {2, 9}}));
   EXPECT_EQ(chunks_of(make_plan({8, 256}, entries, {8, 8}, 99, false)),
             (Chunks{{0, 237}, {1, 10}, {2, 9}}));
-  EXPECT_EQ(chunks_of(make_plan({8, 256}, entries, {7, 8}, 99, true)), (Chunks{{0, 96}}));
+  EXPECT_EQ(chunks_of(make_plan({8, 256}, entries, {7, 8}, 99, true)), (Chunks{{0, 80}}));
 }
 
 TEST(SchedulerSteps, WhateverDecodesPromptsGetAQuarterOfTheCost) {
@@ -245,7 +256,7 @@ TEST(SchedulerSteps, WhateverDecodesPromptsGetAQuarterOfTheCost) {
   entries.push_back(running(900, 0));
   const StepPlan plan = make_plan({64, 256, 1000}, entries, {0}, 999, true);
   EXPECT_EQ(plan.chunks.size(), 41U);
-  EXPECT_EQ(plan.chunks.back().n_tokens, 24U);
+  EXPECT_EQ(plan.chunks.back().n_tokens, 20U);
 }
 
 TEST(SchedulerPrefixes, WhoStartsBeginsWithWhatIsCached) {
