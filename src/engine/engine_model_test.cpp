@@ -84,7 +84,7 @@ class EngineModel : public testing::Test {
   // Answers of a model with this many threads, each alone.
   std::vector<PlainAnswer> answer_alone(unsigned n_threads) {
     ThreadPool pool(n_threads);
-    auto model = load_model(file_, pool);
+    auto model = load_model(file_, pool, load_options_);
     EXPECT_TRUE(model.has_value());
     std::vector<PlainAnswer> answers;
     answers.reserve(requests_.size());
@@ -99,7 +99,7 @@ class EngineModel : public testing::Test {
                         std::uint32_t max_sequences = kRequests,
                         std::uint32_t max_draft_tokens = kMaxDraftTokens) {
     ThreadPool pool(n_threads);
-    auto model = load_model(file_, pool);
+    auto model = load_model(file_, pool, load_options_);
     ASSERT_TRUE(model.has_value());
     std::deque<EventLog> logs(kRequests);
     const std::uint64_t kv_bytes =
@@ -126,6 +126,7 @@ class EngineModel : public testing::Test {
   GgufFile file_;
   std::vector<GenerateRequest> requests_;
   EngineStats stats_;
+  LoadOptions load_options_;
   bool prefix_cache_ = true;
 };
 
@@ -173,6 +174,11 @@ TEST_F(EngineModel, AnswersAreTheSameBytesWithAndWithoutCachedPrefixes) {
   prefix_cache_ = false;
   expect_in_engine(expected, 2, 64, kRequests);
   EXPECT_EQ(stats_.prefix_hits, 0U);
+
+  prefix_cache_ = true;
+  load_options_.kv_format = KvFormat::kQ8_0;
+  expect_in_engine(answer_alone(1), 2, 23, 2, 5);
+  EXPECT_GE(stats_.prefix_hits, (kRequests - 1) * kKvPageTokens);
 }
 
 TEST_F(EngineModel, AnswersAreTheSameBytesWhenPagesAreScarce) {
