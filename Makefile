@@ -20,7 +20,7 @@ test: ## Install what is missing and pass every test (SUITE=name for one)
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/run_tests.py $(SUITE)
 
-soak: ## Pass the long runs too: thousands of random schemas and answers
+soak: ## Pass the long runs: load under sanitizers, thousands of random schemas and answers
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/run_tests.py --soak
 

@@ -83,9 +83,21 @@ def pytest(folder):
         alone=folder in QUIET)
 
 
+def soak_load(kind):
+    """Five minutes of clients that come and go, compared with answers of the release."""
+    further = "" if kind == "release" else " --no-memory --reference build/release/bin/jarip"
+    return Suite(
+        f"soak-load-{kind}",
+        f"cmake --preset {kind} && ninja -C build/{kind} jarip && "
+        f"{PYTHON} tests/load/soak.py --seconds 300 --jarip build/{kind}/bin/jarip{further}",
+        needs=("python-packages", "node-packages", "model", "build-release"), cores=2, alone=True,
+        timeout_s=3600)
+
+
 def soak_suites():
     """The long runs, which `make test` leaves out: what they try in hours it tries in minutes."""
     return [
+        *[soak_load(kind) for kind in ("release", "tsan", "asan")],
         Suite("soak-grammar",
               f"{PYTHON} -m pytest -q -p no:cacheprovider tests/grammar/test_random_schemas.py "
               f"tests/grammar/test_server.py --junit-xml=$JARIP_REPORTS/pytest.xml",

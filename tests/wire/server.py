@@ -86,6 +86,13 @@ class Process:
             if match := re.search(pattern, line):
                 return match
 
+    def last_lines(self):
+        """What it wrote at last; for when it has ended."""
+        self._reader.join(timeout=STOP_SECONDS)
+        lines = list(iter(self._incoming.get_nowait, None))
+        self._incoming.put(None)
+        return lines
+
     def send_signal(self, number):
         self.process.send_signal(number)
 
