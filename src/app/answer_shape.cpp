@@ -1,0 +1,65 @@
+#include "app/answer_shape.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace jarip {
+namespace {
+
+constexpr std::string_view kSystem = "jaripsystemprobe";
+
+TemplateValue message(std::string_view role, std::string_view content) {
+  TemplateValue name = TemplateValue::from(role);
+  name.trusted = true;
+  return TemplateValue::make_object(
+      {{"role", std::move(name)}, {"content", TemplateValue::from(content)}});
+}
+
+bool takes_system(const ChatTemplate& chat_template) {
+  const TemplateValue context = TemplateValue::make_object(
+      {{"messages",
+        TemplateValue::make_list({message("system", kSystem), message("user", "hello")})},
+       {"tools", TemplateValue::null()},
+       {"documents", TemplateValue::null()},
+       {"add_generation_prompt", TemplateValue::from(true)},
+       {"bos_token", TemplateValue::from(std::string_view())},
+       {"eos_token", TemplateValue::from(std::string_view())}});
+  const auto segments = chat_template.render(context, {"bos_token", "eos_token"}, 0);
+  if (!segments) return false;
+  std::string text;
+  for (const RenderedSegment& segment : *segments) text += segment.text;
+  return text.contains(kSystem);
+}
+
+}  // namespace
+
+bool AnswerShape::is_marker(TokenId id) const {
+  return std::ranges::find(markers, id, &Marker::id) != markers.end();
+}
+
+AnswerShape find_answer_shape(const ChatTemplate& chat_template, std::string_view source,
+                              const Tokenizer& tokenizer) {
+  AnswerShape shape{.calls = find_call_shape(chat_template),
+                    .reasoning = find_reasoning_shape(source),
+                    .takes_system = takes_system(chat_template),
+                    .markers = {}};
+  std::string text;
+  for (const std::string& piece : {shape.calls.before_name, shape.calls.before_arguments,
+                                   shape.calls.between, shape.calls.after}) {
+    text += piece + "\n";
+  }
+  if (shape.reasoning) {
+    text += std::string(shape.reasoning->open) + "\n" + std::string(shape.reasoning->close);
+  }
+  const std::span<const TokenId> ends = tokenizer.end_tokens();
+  for (const TokenId id : tokenizer.encode(text, SpecialTokens::kParse)) {
+    const bool ends_answer = std::ranges::find(ends, id) != ends.end();
+    if (tokenizer.is_control(id) && !ends_answer && !shape.is_marker(id)) {
+      shape.markers.push_back({id, std::string(tokenizer.token_bytes(id))});
+    }
+  }
+  return shape;
+}
+
+}  // namespace jarip
