@@ -1,7 +1,10 @@
 #include "app/answer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "app/call_ids.h"
 
 namespace jarip {
 namespace {
@@ -33,7 +36,9 @@ double steady_ms() {
 }
 
 Answer::Answer(AnswerRequest request)
-    : request_(std::move(request)), decoder_(request_.stop, request_.min_indent) {}
+    : request_(std::move(request)), decoder_(request_.stop, request_.min_indent) {
+  if (request_.split) splitter_.emplace(*std::move(request_.split));
+}
 
 void Answer::take(Event event) {
   if (!request_.echo.empty()) {
@@ -67,6 +72,7 @@ bool Answer::is_late(std::string_view text) {
 
 void Answer::take_end(EndEvent event) {
   emit(decoder_.finish());
+  if (splitter_) emit(splitter_->finish(), {});
   // What ended the answer by its text is why, whatever the engine says of its being cancelled.
   const TurnFinish finish = decoder_.stop()                      ? TurnFinish::kStop
                             : decoder_.stopped() || cut_by_time_ ? TurnFinish::kLength
@@ -90,8 +96,30 @@ void Answer::take_end(EndEvent event) {
 }
 
 void Answer::emit(TextDelta delta) {
-  if (delta.text.empty() && delta.details.empty()) return;
-  request_.sink(std::move(delta));
+  if (splitter_) {
+    emit(splitter_->push(delta.text), std::move(delta.details));
+  } else if (!delta.text.empty() || !delta.details.empty()) {
+    request_.sink(std::move(delta));
+  }
+}
+
+// Details go with the text, or ahead of what isn't text.
+void Answer::emit(std::vector<AnswerPart> parts, std::vector<TokenDetail> details) {
+  const bool has_text = std::ranges::any_of(
+      parts, [](const AnswerPart& part) { return std::holds_alternative<ContentPart>(part); });
+  if (!has_text && !details.empty()) request_.sink(TextDelta{{}, std::exchange(details, {})});
+  for (AnswerPart& part : parts) {
+    if (auto* content = std::get_if<ContentPart>(&part)) {
+      request_.sink(TextDelta{std::move(content->text), std::exchange(details, {})});
+    } else if (auto* thought = std::get_if<ReasoningPart>(&part)) {
+      request_.sink(ReasoningDelta{std::move(thought->text)});
+    } else {
+      auto& call = std::get<CallPart>(part);
+      std::string id = call.name.empty() ? "" : call_id(request_.call_id_key, call.index);
+      request_.sink(
+          CallDelta{call.index, std::move(id), std::move(call.name), std::move(call.arguments)});
+    }
+  }
 }
 
 void Answer::started(SequenceId id) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/answer_decoder.h"
+#include "app/answer_splitter.h"
 #include "app/turn.h"
 #include "engine/engine.h"
 
@@ -30,7 +31,9 @@ struct AnswerRequest {
   std::vector<std::string> stop;
   std::uint32_t min_indent = 0;
   std::optional<double> line_time_ms = {};
-  std::string echo;  // comes first, as it is
+  std::string echo;                        // comes first, as it is
+  std::optional<SplitOptions> split = {};  // absent: all is text
+  std::uint64_t call_id_key = 0;           // what the ids of calls are made of
   std::uint64_t seed = 0;
   std::function<TokenText(TokenId)> text_of;
   std::function<void(SequenceId)> cancel;  // called once, when the answer ends by its text
@@ -53,12 +56,14 @@ class Answer {
   void take_token(TokenEvent event);
   void take_end(EndEvent event);
   void emit(TextDelta delta);
+  void emit(std::vector<AnswerPart> parts, std::vector<TokenDetail> details);
   void cancel_rest();
   [[nodiscard]] bool is_late(std::string_view text);
   [[nodiscard]] TokenDetail detail_of(const TokenEvent& event) const;
 
   AnswerRequest request_;
   AnswerDecoder decoder_;
+  std::optional<AnswerSplitter> splitter_;
   std::optional<double> first_token_ms_;
   bool cut_by_time_ = false;
 

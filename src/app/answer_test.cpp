@@ -178,5 +178,42 @@ TEST(AnswerTest, LogprobsCarryTheBytesOfTokensAndAlternatives) {
   EXPECT_EQ(detail.alternatives[1].token, 4U);
 }
 
+TEST(AnswerTest, CallsComeApartWithIdsThatFollowFromTheirKey) {
+  static constexpr std::array<std::string_view, 3> kPieces = {
+      "Look: <tool_call>{\"name\": \"f\", ", "\"arguments\": {\"a\": 1}}</tool_call>",
+      "<tool_call>{\"name\": \"f\"}</tool_call>"};
+  CallShape shape;
+  shape.marker = "<tool_call>";
+  shape.object = CallShape::Object{false, "name", "arguments", "</tool_call>"};
+  const auto calls_with = [&](std::uint64_t key) {
+    std::vector<TurnEvent> events;
+    Heard heard;
+    AnswerRequest request = heard.request();
+    request.text_of = [](TokenId token) { return TokenText{kPieces[token]}; };
+    request.split = SplitOptions{.reasoning = {},
+                                 .begins_in_reasoning = false,
+                                 .shape = &shape,
+                                 .names = {"f"},
+                                 .is_constrained = false};
+    request.call_id_key = key;
+    request.sink = [&](TurnEvent event) { events.push_back(std::move(event)); };
+    Answer answer(std::move(request));
+    answer.started(1);
+    for (const TokenId id : {0, 1, 2}) answer.take(token(id));
+    answer.take(end(FinishReason::kEndToken));
+    EXPECT_EQ(events.size(), 4U);
+    EXPECT_EQ(std::get<TextDelta>(events[0]).text, "Look:");
+    EXPECT_TRUE(std::holds_alternative<TurnEnd>(events[3]));
+    return std::pair{std::get<CallDelta>(events[1]), std::get<CallDelta>(events[2])};
+  };
+  const auto [first, second] = calls_with(7);
+  EXPECT_EQ(first.arguments, R"({"a": 1})");
+  EXPECT_EQ(first.id.size(), 24U);
+  EXPECT_EQ(second.index, 1U);
+  EXPECT_NE(first.id, second.id);
+  EXPECT_EQ(calls_with(7).first.id, first.id);
+  EXPECT_NE(calls_with(8).first.id, first.id);
+}
+
 }  // namespace
 }  // namespace jarip

@@ -81,6 +81,7 @@ Result<void> LoadedModel::read_template(const GgufFile& file) {
   Result<ChatTemplate> compiled = ChatTemplate::compile(source);
   if (compiled) {
     chat_template_ = std::make_unique<ChatTemplate>(*std::move(compiled));
+    answer_shape_ = find_answer_shape(*chat_template_, source, *tokenizer_);
   } else {
     why_no_template_ =
         fmt::format("the model's chat template can't be used: {}", compiled.error().message);

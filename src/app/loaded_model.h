@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "app/answer_shape.h"
 #include "app/infill.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
@@ -44,6 +45,10 @@ class LoadedModel {
   // Compiled for the model's vocabulary, or as it was compiled before. Any thread. Errors: those of
   // compile_source().
   [[nodiscard]] Result<std::shared_ptr<const Grammar>> compile_grammar(const GrammarSource& source);
+  // What the template shows of answers; null without a template.
+  [[nodiscard]] const AnswerShape* answer_shape() const {
+    return answer_shape_ ? &*answer_shape_ : nullptr;
+  }
   // What it takes to fill gaps, or why this model can't: kUnsupported.
   [[nodiscard]] Result<const InfillTokens*> require_infill_tokens() const;
   [[nodiscard]] const Model& model() const { return *model_; }
@@ -62,6 +67,7 @@ class LoadedModel {
   std::string arithmetic_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_template_;  // null when the file has none, or none we can run
+  std::optional<AnswerShape> answer_shape_;
   std::string why_no_template_;
   std::optional<InfillTokens> infill_tokens_;
   std::unique_ptr<ThreadPool> pool_;

@@ -7,6 +7,7 @@
 
 #include "app/answer.h"
 #include "app/prompt.h"
+#include "app/turn_plan.h"
 
 namespace jarip {
 
@@ -35,6 +36,11 @@ Result<void> admit(const Turn& turn, const LoadedModel& model) {
                   "an answer can go on only where the last message, an assistant's, ends",
                   "messages");
     }
+    if (!messages->back().calls.empty()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the last message ends with calls; send their results as the next ones",
+                  "messages");
+    }
   }
   if (turn.echo && turn.n_logprobs) {
     return fail(ErrorCode::kUnsupported, "echo can't have logprobs: a prompt has none", "echo");
@@ -42,15 +48,44 @@ Result<void> admit(const Turn& turn, const LoadedModel& model) {
   return {};
 }
 
-Result<std::shared_ptr<const Grammar>> compile_form(const std::optional<AnswerForm>& form,
-                                                    LoadedModel& model) {
-  if (!form) return nullptr;
-  Result<std::shared_ptr<const Grammar>> grammar = model.compile_grammar(form->source);
-  if (!grammar) {
-    return fail(grammar.error().code, fmt::format("{}: {}", form->field, grammar.error().message),
-                form->field);
+// What the model reads.
+struct Prompt {
+  std::vector<TokenId> tokens;
+  bool in_reasoning = false;  // and it has to think first
+};
+
+Result<std::vector<RenderedSegment>> render_chat(const Turn& turn, const LoadedModel& model) {
+  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
+  return render_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
+                         *chat_template, model.tokenizer(), std::time(nullptr),
+                         prompt_tools_of(turn, model));
+}
+
+// Template and tokenizer.
+Result<Prompt> prompt_of(const Turn& turn, const LoadedModel& model) {
+  JARIP_CHECK(admit(turn, model));
+  const Tokenizer& tokenizer = model.tokenizer();
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&turn.input)) return Prompt{*tokens};
+  if (const auto* text = std::get_if<std::string>(&turn.input)) {
+    return Prompt{encode_text(*text, tokenizer)};
   }
-  return grammar;
+  if (const auto* infill = std::get_if<Infill>(&turn.input)) {
+    JARIP_TRY(const InfillTokens* tokens, model.require_infill_tokens());
+    return Prompt{encode_infill(*infill, *tokens, tokenizer)};
+  }
+  JARIP_TRY(const auto segments, render_chat(turn, model));
+  const auto& reasoning = model.answer_shape()->reasoning;
+  Prompt prompt{encode_segments(segments, tokenizer),
+                reasoning && ends_with_mark(segments, reasoning->open)};
+  ensure_bos(prompt.tokens, tokenizer);
+  return prompt;
+}
+
+// The same call in another conversation has another id. FNV-1a, 64 bits.
+std::uint64_t call_id_key(std::uint64_t seed, std::span<const TokenId> prompt) {
+  std::uint64_t hash = 0xcbf29ce484222325U ^ seed;
+  for (const TokenId token : prompt) hash = (hash ^ token) * 0x100000001b3U;
+  return hash;
 }
 
 // What the context leaves for an answer. A prompt without room still asks for one token, so that
@@ -92,17 +127,26 @@ GenerateRequest request_of(const Turn& turn, const LoadedModel& model) {
 }
 
 // Shared: events may come before submit() returns the id, and may outlast the call that submits.
-std::shared_ptr<Answer> answer_of(const Turn& turn, std::uint64_t seed, LoadedModel& model,
+std::shared_ptr<Answer> answer_of(const Turn& turn, const TurnPlan& plan,
+                                  const GenerateRequest& request, LoadedModel& model,
                                   TurnSink sink) {
   const Tokenizer& tokenizer = model.tokenizer();
   Engine& engine = model.engine();
+  const AnswerShape* const shape = plan.split ? model.answer_shape() : nullptr;
   return std::make_shared<Answer>(
       AnswerRequest{.stop = turn.stop,
                     .min_indent = turn.min_indent,
                     .line_time_ms = turn.line_time_ms,
                     .echo = echo_of(turn, tokenizer),
-                    .seed = seed,
-                    .text_of = [&tokenizer](TokenId id) { return text_of(id, tokenizer); },
+                    .split = plan.split,
+                    .call_id_key = call_id_key(request.sampling.seed, request.prompt),
+                    .seed = request.sampling.seed,
+                    .text_of =
+                        [&tokenizer, shape](TokenId id) {
+                          TokenText text = text_of(id, tokenizer);
+                          if (shape != nullptr && shape->is_marker(id)) text.is_control = false;
+                          return text;
+                        },
                     .cancel = [&engine](SequenceId id) { engine.cancel(id); },
                     .sink = std::move(sink)});
 }
@@ -126,19 +170,20 @@ Result<TurnId> Pipeline::start(Turn turn, TurnSink sink) {
 Result<StartedTurn> Pipeline::start(Turn turn, std::vector<TurnSink> sinks) {
   LoadedModel& model = state_->model;
   Engine& engine = model.engine();
-  JARIP_TRY(const std::vector<TokenId> prompt, read_prompt(turn));
-  JARIP_TRY(const std::shared_ptr<const Grammar> grammar, compile_form(turn.form, model));
+  JARIP_TRY(Prompt prompt, prompt_of(turn, model));
+  JARIP_TRY(const TurnPlan plan, plan_turn(turn, prompt.in_reasoning, model));
   GenerateRequest request = request_of(turn, model);
-  request.prompt = prompt;
-  request.grammar = grammar;
-  request.max_new_tokens = turn.max_new_tokens.value_or(room_after(prompt.size(), engine.n_ctx()));
+  request.prompt = std::move(prompt.tokens);
+  request.grammar = plan.grammar;
+  request.max_new_tokens =
+      turn.max_new_tokens.value_or(room_after(request.prompt.size(), engine.n_ctx()));
   StartedTurn started{.ids = {},
-                      .n_prompt_tokens = static_cast<std::uint32_t>(prompt.size()),
+                      .n_prompt_tokens = static_cast<std::uint32_t>(request.prompt.size()),
                       .seed = turn.seed ? *turn.seed : state_->draw_seed()};
   for (TurnSink& sink : sinks) {
     const auto index = static_cast<std::uint32_t>(started.ids.size());
     request.sampling.seed = seed_of_choice(started.seed, index);
-    const auto answer = answer_of(turn, request.sampling.seed, model, std::move(sink));
+    const auto answer = answer_of(turn, plan, request, model, std::move(sink));
     auto id = engine.submit(request, [answer](Event event) { answer->take(std::move(event)); });
     if (!id) {
       for (const TurnId other : started.ids) engine.cancel(other);
@@ -152,30 +197,14 @@ Result<StartedTurn> Pipeline::start(Turn turn, std::vector<TurnSink> sinks) {
 
 void Pipeline::cancel(TurnId id) { state_->model.engine().cancel(id); }
 
-// Template and tokenizer.
 Result<std::vector<TokenId>> Pipeline::read_prompt(const Turn& turn) const {
-  const LoadedModel& model = state_->model;
-  JARIP_CHECK(admit(turn, model));
-  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&turn.input)) return *tokens;
-  if (const auto* text = std::get_if<std::string>(&turn.input)) {
-    return encode_text(*text, model.tokenizer());
-  }
-  if (const auto* infill = std::get_if<Infill>(&turn.input)) {
-    JARIP_TRY(const InfillTokens* tokens, model.require_infill_tokens());
-    return encode_infill(*infill, *tokens, model.tokenizer());
-  }
-  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
-  return encode_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
-                         *chat_template, model.tokenizer(), std::time(nullptr));
+  JARIP_TRY(Prompt prompt, prompt_of(turn, state_->model));
+  return std::move(prompt.tokens);
 }
 
 Result<std::string> Pipeline::render(const Turn& turn) const {
-  const LoadedModel& model = state_->model;
-  JARIP_CHECK(admit(turn, model));
-  JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
-  JARIP_TRY(const auto segments,
-            render_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
-                            *chat_template, model.tokenizer(), std::time(nullptr)));
+  JARIP_CHECK(admit(turn, state_->model));
+  JARIP_TRY(const auto segments, render_chat(turn, state_->model));
   std::string text;
   for (const RenderedSegment& segment : segments) text += segment.text;
   return text;

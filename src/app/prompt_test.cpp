@@ -140,5 +140,88 @@ TEST_F(PromptTest, EchoIsWhatWentIn) {
   EXPECT_EQ(echo_of(turn, tokenizer()), "");
 }
 
+// --- functions ---
+
+const std::vector<Tool> kTools = {
+    {"f", "does", R"({"type":"object","properties":{"n":{"type":"integer"}}})", false, "tools"}};
+
+std::vector<Message> conversation_with_calls() {
+  Message answer{Role::kAssistant, ""};
+  answer.reasoning = "hm";
+  answer.calls = {{"call_1", "f", R"({"n":1})"}, {"abcdefgh9", "f", R"({"n":2})"}};
+  Message one{Role::kTool, "one"};
+  one.call_id = "call_1";
+  Message two{Role::kTool, "two"};
+  two.call_id = "abcdefgh9";
+  return {{Role::kUser, "go"}, answer, one, two};
+}
+
+std::string rendered(std::string_view source, const std::vector<Message>& messages,
+                     const std::vector<Tool>& tools, const AnswerShape& shape,
+                     const Tokenizer& tokenizer) {
+  const auto compiled = ChatTemplate::compile(source);
+  EXPECT_TRUE(compiled) << compiled.error().message;
+  const auto segments = render_messages(messages, false, *compiled, tokenizer, 0, {tools, &shape});
+  if (!segments) return "error: " + segments.error().message;
+  std::string out;
+  for (const RenderedSegment& segment : *segments) out += segment.text;
+  return out;
+}
+
+TEST_F(PromptTest, TemplatesThatKnowCallsGetThemAsTheyExpect) {
+  AnswerShape shape;
+  shape.calls.from_template = true;
+  shape.calls.null_content = true;
+  EXPECT_EQ(rendered("{{ tools | tojson }}"
+                     "{% for m in messages %}|{{ m.role }}:{{ m.content is none }}"
+                     "{% if m.tool_calls is defined %}{{ m.reasoning_content }}"
+                     "{% for c in m.tool_calls %}{{ c.id | length }}{{ c.type }}"
+                     "{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}"
+                     "{% elif m.role == 'tool' %}{{ m.tool_call_id | length }}{{ m.name }}"
+                     "{% endif %}{% endfor %}",
+                     conversation_with_calls(), kTools, shape, tokenizer()),
+            R"([{"type": "function", "function": {"name": "f", "description": "does", )"
+            R"("parameters": {"type": "object", "properties": {"n": {"type": "integer"}}}}}])"
+            R"(|user:False|assistant:Truehm9functionf{"n": 1}9functionf{"n": 2})"
+            "|tool:False9f|tool:False9f");
+  shape.calls.arguments_as_text = true;
+  EXPECT_EQ(rendered("{% for m in messages %}{% for c in m.tool_calls %}"
+                     "{{ c.function.arguments + ';' }}{% endfor %}{% endfor %}",
+                     conversation_with_calls(), {}, shape, tokenizer()),
+            R"({"n":1};{"n":2};)");
+}
+
+TEST_F(PromptTest, ForOtherTemplatesFunctionsAndCallsAreWrittenOut) {
+  constexpr std::string_view kPlain =
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}";
+  AnswerShape shape;
+  const std::string text = rendered(kPlain, conversation_with_calls(), kTools, shape, tokenizer());
+  EXPECT_TRUE(text.starts_with("<system>You can call functions.")) << text;
+  EXPECT_TRUE(text.contains(R"({"type": "function", "function": {"name": "f", )")) << text;
+  EXPECT_TRUE(
+      text.ends_with("<user>go\n<assistant><tool_call>\n"
+                     R"({"name": "f", "arguments": {"n":1}})"
+                     "\n</tool_call>\n<tool_call>\n"
+                     R"({"name": "f", "arguments": {"n":2}})"
+                     "\n</tool_call>\n<user><tool_response>\none\n</tool_response>\n"
+                     "<tool_response>\ntwo\n</tool_response>\n"))
+      << text;
+  // Without functions to call, what was called is still there, and nothing is told.
+  EXPECT_TRUE(rendered(kPlain, conversation_with_calls(), {}, shape, tokenizer())
+                  .starts_with("<user>go\n<assistant><tool_call>"));
+  // Where the template has no place for a system's message, the first user's has it.
+  shape.takes_system = false;
+  EXPECT_TRUE(rendered(kPlain, {{Role::kUser, "go"}}, kTools, shape, tokenizer())
+                  .starts_with("<user>You can call functions."));
+  EXPECT_EQ(rendered(kPlain, {{Role::kUser, "go"}}, {}, shape, tokenizer()), "<user>go\n");
+}
+
+TEST_F(PromptTest, ATemplatesLastMarkIsItsOwnWords) {
+  EXPECT_TRUE(ends_with_mark(std::vector<RenderedSegment>{{"a <think>\n", false}}, "<think>"));
+  EXPECT_FALSE(ends_with_mark(std::vector<RenderedSegment>{{"a <think>\n", true}}, "<think>"));
+  EXPECT_FALSE(ends_with_mark(std::vector<RenderedSegment>{{"<think>a", false}}, "<think>"));
+  EXPECT_FALSE(ends_with_mark(std::vector<RenderedSegment>{}, "<think>"));
+}
+
 }  // namespace
 }  // namespace jarip

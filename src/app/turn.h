@@ -17,11 +17,37 @@
 
 namespace jarip {
 
-enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
+enum class Role : std::uint8_t { kSystem, kUser, kAssistant, kTool };
+
+// A function that the model asks the caller to run.
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  // a JSON object
+};
 
 struct Message {
   Role role = Role::kUser;
-  std::string content;  // UTF-8
+  std::string content;               // UTF-8
+  std::string reasoning = {};        // an assistant's, before its content
+  std::vector<ToolCall> calls = {};  // an assistant's, after its content
+  std::string call_id = {};          // of kTool: the call that this is the result of
+};
+
+// A function that the caller offers.
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  // a JSON schema of objects
+  bool is_strict = false;  // calls match the schema whatever the choice is
+  std::string field;       // where the request has the schema
+};
+
+struct ToolChoice {
+  enum class Kind : std::uint8_t { kNone, kAuto, kRequired, kNamed };
+  Kind kind = Kind::kAuto;
+  std::string name = {};    // of kNamed
+  bool is_parallel = true;  // one answer may have several calls
 };
 
 // What the answer must match, and the request's field that says so.
@@ -53,6 +79,9 @@ struct Turn {
   // Messages go through the chat template; text and token ids go in as they are.
   std::variant<std::vector<Message>, std::string, std::vector<TokenId>, Infill> input;
   bool continues_last = false;  // the answer goes on where the last message, an assistant's, ends
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
+  bool separates = false;  // of messages: reasoning and calls come apart from the text
   SamplingParams sampling;
   std::optional<std::uint64_t> seed;            // absent: one is drawn, and reported in TurnEnd
   std::optional<std::uint32_t> max_new_tokens;  // absent: whatever the context leaves
@@ -87,6 +116,19 @@ struct TextDelta {
   std::vector<TokenDetail> details;
 };
 
+// What a model writes before its answer proper.
+struct ReasoningDelta {
+  std::string text;
+};
+
+// A piece of a call. Calls come one after the other, from index 0 on.
+struct CallDelta {
+  std::uint32_t index = 0;
+  std::string id;    // in a call's first piece, and empty in the others
+  std::string name;  // as the id
+  std::string arguments;
+};
+
 enum class TurnFinish : std::uint8_t { kStop, kLength, kCancelled, kFailed };
 
 struct TurnEnd {
@@ -102,7 +144,7 @@ struct TurnEnd {
   double decode_ms = 0;
 };
 
-using TurnEvent = std::variant<TextDelta, TurnEnd>;
+using TurnEvent = std::variant<TextDelta, ReasoningDelta, CallDelta, TurnEnd>;
 
 // Called in order on the engine's thread; TurnEnd is the last and always comes. Must be quick.
 using TurnSink = std::move_only_function<void(TurnEvent)>;

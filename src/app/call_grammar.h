@@ -1,0 +1,24 @@
+// A tool choice as what an answer is held to. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "app/answer_shape.h"
+#include "app/turn.h"
+#include "grammar/source.h"
+
+namespace jarip {
+
+inline constexpr std::uint32_t kMaxConstrainedCalls = 16;  // in one answer
+
+// Nothing where any text will do: no form, and no call that must be made or must match. The answer
+// proper matches the form or is calls; the model's reasoning may come before it. in_reasoning: the
+// prompt has opened the reasoning.
+[[nodiscard]] std::optional<GrammarSource> call_grammar(std::span<const Tool> tools,
+                                                        const ToolChoice& choice,
+                                                        const AnswerShape& shape, bool in_reasoning,
+                                                        const std::optional<GrammarSource>& form);
+
+}  // namespace jarip

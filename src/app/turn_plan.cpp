@@ -1,0 +1,71 @@
+#include "app/turn_plan.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "app/call_grammar.h"
+
+namespace jarip {
+namespace {
+
+bool may_call(const Turn& turn) {
+  return !turn.tools.empty() && turn.tool_choice.kind != ToolChoice::Kind::kNone;
+}
+
+std::unexpected<Error> refuse(const Error& error, const std::string& field) {
+  return fail(error.code, fmt::format("{}: {}", field, error.message), field);
+}
+
+// Whose fault it is that the whole doesn't compile.
+std::unexpected<Error> find_fault(const Turn& turn, const Error& error) {
+  if (turn.form) {
+    if (const auto alone = compile_source(turn.form->source); !alone) {
+      return refuse(alone.error(), turn.form->field);
+    }
+  }
+  if (!may_call(turn)) return refuse(error, turn.form ? turn.form->field : "tools");
+  for (const Tool& tool : turn.tools) {
+    if (const auto alone = compile_source(json_schema(tool.parameters)); !alone) {
+      return refuse(alone.error(), tool.field);
+    }
+  }
+  return refuse(error, "tools");
+}
+
+}  // namespace
+
+PromptTools prompt_tools_of(const Turn& turn, const LoadedModel& model) {
+  PromptTools tools{.tools = {}, .shape = model.answer_shape()};
+  if (may_call(turn)) tools.tools = turn.tools;
+  return tools;
+}
+
+Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& model) {
+  TurnPlan plan;
+  const AnswerShape* const shape = turn.separates ? model.answer_shape() : nullptr;
+  std::optional<GrammarSource> source;
+  if (turn.form) source = turn.form->source;
+  if (shape != nullptr) {
+    source = call_grammar(turn.tools, turn.tool_choice, *shape, in_reasoning, source);
+  }
+  if (source) {
+    auto grammar = model.compile_grammar(*source);
+    if (!grammar) return find_fault(turn, grammar.error());
+    plan.grammar = *std::move(grammar);
+  }
+  if (shape == nullptr) return plan;
+  // A form may have words that look like a call and aren't one.
+  const bool may_be_form = turn.form && turn.tool_choice.kind == ToolChoice::Kind::kAuto;
+  plan.split =
+      SplitOptions{.reasoning = shape->reasoning,
+                   .begins_in_reasoning = in_reasoning,
+                   .shape = may_call(turn) ? &shape->calls : nullptr,
+                   .names = {},
+                   .is_constrained = may_call(turn) && plan.grammar != nullptr && !may_be_form};
+  for (const Tool& tool : turn.tools) plan.split->names.push_back(tool.name);
+  return plan;
+}
+
+}  // namespace jarip

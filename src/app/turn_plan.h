@@ -1,0 +1,29 @@
+// What the functions, the form and the reasoning of a turn mean for its answer: the grammar that it
+// is held to, and how it is taken apart. Free functions; any thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "app/answer_splitter.h"
+#include "app/loaded_model.h"
+#include "app/prompt.h"
+#include "app/turn.h"
+#include "grammar/grammar.h"
+
+namespace jarip {
+
+// The functions that the model is told of: none where it may not call.
+[[nodiscard]] PromptTools prompt_tools_of(const Turn& turn, const LoadedModel& model);
+
+struct TurnPlan {
+  std::shared_ptr<const Grammar> grammar;  // null: any text
+  std::optional<SplitOptions> split;       // absent: all is text
+};
+
+// in_reasoning: the prompt has opened it. Errors: those of compile_source(), with the request's
+// field.
+[[nodiscard]] Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& model);
+
+}  // namespace jarip
