@@ -9,6 +9,31 @@
 #include <variant>
 
 namespace jarip {
+namespace {
+
+// Makes the second event part of the first, where that leaves the answer the same.
+bool join(TurnEvent& first, TurnEvent& second) {
+  if (auto* text = std::get_if<TextDelta>(&first)) {
+    auto* more = std::get_if<TextDelta>(&second);
+    if (more == nullptr) return false;
+    text->text += more->text;
+    text->details.insert(text->details.end(), std::make_move_iterator(more->details.begin()),
+                         std::make_move_iterator(more->details.end()));
+    return true;
+  }
+  if (auto* reasoning = std::get_if<ReasoningDelta>(&first)) {
+    const auto* more = std::get_if<ReasoningDelta>(&second);
+    if (more != nullptr) reasoning->text += more->text;
+    return more != nullptr;
+  }
+  auto* call = std::get_if<CallDelta>(&first);
+  const auto* more = std::get_if<CallDelta>(&second);
+  if (call == nullptr || more == nullptr || call->index != more->index) return false;
+  call->arguments += more->arguments;
+  return true;
+}
+
+}  // namespace
 
 AnswerChannel::AnswerChannel(const boost::asio::any_io_executor& network)
     : network_(network), silence_(network) {}
@@ -20,24 +45,17 @@ void AnswerChannel::push(std::uint32_t choice, TurnEvent event) {
                     });
 }
 
-// The last event that waits of an answer, if that is text.
-TextDelta* AnswerChannel::last_delta_of(std::uint32_t choice) {
+// The last event that waits of an answer, if any.
+TurnEvent* AnswerChannel::last_of(std::uint32_t choice) {
   for (ChoiceEvent& waiting : std::views::reverse(events_)) {
-    if (waiting.choice == choice) return std::get_if<TextDelta>(&waiting.event);
+    if (waiting.choice == choice) return &waiting.event;
   }
   return nullptr;
 }
 
 void AnswerChannel::store(std::uint32_t choice, TurnEvent event) {
-  auto* delta = std::get_if<TextDelta>(&event);
-  auto* last = delta == nullptr || events_.size() < kMaxSeparate ? nullptr : last_delta_of(choice);
-  if (last != nullptr) {
-    last->text += delta->text;
-    last->details.insert(last->details.end(), std::make_move_iterator(delta->details.begin()),
-                         std::make_move_iterator(delta->details.end()));
-  } else {
-    events_.push_back({choice, std::move(event)});
-  }
+  TurnEvent* const last = events_.size() < kMaxSeparate ? nullptr : last_of(choice);
+  if (last == nullptr || !join(*last, event)) events_.push_back({choice, std::move(event)});
   silence_.cancel();
 }
 

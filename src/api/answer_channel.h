@@ -40,7 +40,7 @@ class AnswerChannel : public std::enable_shared_from_this<AnswerChannel> {
   static constexpr std::size_t kMaxSeparate = 32;
 
   void store(std::uint32_t choice, TurnEvent event);
-  [[nodiscard]] TextDelta* last_delta_of(std::uint32_t choice);
+  [[nodiscard]] TurnEvent* last_of(std::uint32_t choice);
 
   boost::asio::any_io_executor network_;
   boost::asio::steady_timer silence_;

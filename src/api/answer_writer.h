@@ -20,6 +20,8 @@ struct WholeAnswer {
   std::string text;
   std::vector<TokenDetail> details;
   TurnEnd end;
+  std::string reasoning = {};
+  std::vector<ToolCall> calls = {};
 };
 
 class AnswerWriter {
@@ -33,6 +35,11 @@ class AnswerWriter {
   virtual void append_begin(std::string& /*out*/) {}
   virtual void append_ping(std::string& out) { out += kSsePing; }
   virtual void append_delta(std::string& out, std::uint32_t choice, const TextDelta& delta) = 0;
+  // Of answers to messages only.
+  virtual void append_reasoning(std::string& /*out*/, std::uint32_t /*choice*/,
+                                const ReasoningDelta& /*delta*/) {}
+  virtual void append_call(std::string& /*out*/, std::uint32_t /*choice*/,
+                           const CallDelta& /*delta*/) {}
   virtual void append_end(std::string& out, std::uint32_t choice, const TurnEnd& end) = 0;
   // Every choice has ended.
   virtual void append_finish(std::string& /*out*/) {}

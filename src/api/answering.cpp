@@ -44,6 +44,22 @@ HttpField seed_header(const StartedTurn& turn) {
   return {"x-jarip-seed", fmt::format("{}", static_cast<std::int64_t>(turn.seed))};
 }
 
+// The event, unless it is the answer's end.
+void add_to(WholeAnswer& answer, TurnEvent& event) {
+  if (auto* delta = std::get_if<TextDelta>(&event)) {
+    answer.text += delta->text;
+    answer.details.insert(answer.details.end(), std::make_move_iterator(delta->details.begin()),
+                          std::make_move_iterator(delta->details.end()));
+  } else if (const auto* reasoning = std::get_if<ReasoningDelta>(&event)) {
+    answer.reasoning += reasoning->text;
+  } else if (auto* call = std::get_if<CallDelta>(&event)) {
+    if (!call->name.empty()) {
+      answer.calls.push_back({std::move(call->id), std::move(call->name), {}});
+    }
+    answer.calls.back().arguments += call->arguments;
+  }
+}
+
 // A stream under way: what was written of it, and what has still to come.
 class Stream {
  public:
@@ -51,12 +67,13 @@ class Stream {
 
   // An error instead of the whole response: the first event failed before anything was written.
   std::optional<Error> take(std::string& out, const ChoiceEvent& event) {
-    if (const auto* delta = std::get_if<TextDelta>(&event.event)) {
+    const auto* const end_event = std::get_if<TurnEnd>(&event.event);
+    if (end_event == nullptr) {
       begin(out);
-      writer_.append_delta(out, event.choice, *delta);
+      append_delta(out, event);
       return std::nullopt;
     }
-    const auto& end = std::get<TurnEnd>(event.event);
+    const TurnEnd& end = *end_event;
     if (auto failure = failure_of(end)) {
       if (!has_begun_) return failure;
       writer_.append_error(out, *failure);
@@ -75,6 +92,15 @@ class Stream {
   [[nodiscard]] bool has_ended() const { return n_running_ == 0; }
 
  private:
+  void append_delta(std::string& out, const ChoiceEvent& event) {
+    if (const auto* text = std::get_if<TextDelta>(&event.event)) {
+      writer_.append_delta(out, event.choice, *text);
+    } else if (const auto* reasoning = std::get_if<ReasoningDelta>(&event.event)) {
+      writer_.append_reasoning(out, event.choice, *reasoning);
+    } else if (const auto* call = std::get_if<CallDelta>(&event.event)) {
+      writer_.append_call(out, event.choice, *call);
+    }
+  }
   void begin(std::string& out) {
     if (!std::exchange(has_begun_, true)) writer_.append_begin(out);
   }
@@ -159,10 +185,8 @@ asio::awaitable<void> Answering::send_whole(Exchange& exchange, AnswerChannel& c
       continue;
     }
     WholeAnswer& answer = answers[event->choice];
-    if (auto* delta = std::get_if<TextDelta>(&event->event)) {
-      answer.text += delta->text;
-      answer.details.insert(answer.details.end(), std::make_move_iterator(delta->details.begin()),
-                            std::make_move_iterator(delta->details.end()));
+    if (!std::holds_alternative<TurnEnd>(event->event)) {
+      add_to(answer, event->event);
       continue;
     }
     answer.end = std::get<TurnEnd>(std::move(event->event));

@@ -28,12 +28,29 @@ std::string usage_json(const TurnEnd& end) {
 }
 
 // "stop_reason":…,"stop_sequence":…
-std::string stop_json(const TurnEnd& end) {
+std::string stop_json(const TurnEnd& end, bool has_calls) {
   const std::string_view reason = end.stop                            ? "stop_sequence"
                                   : end.finish == TurnFinish::kLength ? "max_tokens"
+                                  : has_calls                         ? "tool_use"
                                                                       : "end_turn";
   return fmt::format(R"("stop_reason":"{}","stop_sequence":{},"stop_details":null)", reason,
                      end.stop ? json_string_of_bytes(*end.stop) : "null");
+}
+
+std::string text_json(std::string_view text) {
+  return fmt::format(R"({{"type":"text","text":{},"citations":null}})", json_string(text));
+}
+
+// Nothing here signs what a model thinks.
+std::string thinking_json(std::string_view text) {
+  return fmt::format(R"({{"type":"thinking","thinking":{},"signature":""}})", json_string(text));
+}
+
+std::string call_json(const ToolCall& call) {
+  return fmt::format(
+      R"({{"type":"tool_use","id":"toolu_{}","caller":{{"type":"direct"}},"name":{},)"
+      R"("input":{}}})",
+      call.id, json_string(call.name), call.arguments);
 }
 
 std::string message_json(std::string_view id, std::string_view model, std::string_view content,
@@ -80,30 +97,57 @@ void AnthropicWriter::append_ping(std::string& out) {
   append_sse_event(out, R"({"type":"ping"})", "ping");
 }
 
-void AnthropicWriter::append_delta(std::string& out, std::uint32_t /*choice*/,
-                                   const TextDelta& delta) {
-  if (delta.text.empty()) return;
-  if (!std::exchange(has_text_, true)) {
-    append_sse_event(out,
-                     R"({"type":"content_block_start","index":0,)"
-                     R"("content_block":{"type":"text","text":"","citations":null}})",
-                     "content_block_start");
-  }
+void AnthropicWriter::open_block(std::string& out, Block block, std::string_view content_block) {
+  close_block(out);
+  open_ = block;
   append_sse_event(out,
-                   fmt::format(R"({{"type":"content_block_delta","index":0,)"
-                               R"("delta":{{"type":"text_delta","text":{}}}}})",
-                               json_string(delta.text)),
+                   fmt::format(R"({{"type":"content_block_start","index":{},"content_block":{}}})",
+                               n_blocks_++, content_block),
+                   "content_block_start");
+}
+
+void AnthropicWriter::close_block(std::string& out) {
+  if (std::exchange(open_, Block::kNone) == Block::kNone) return;
+  append_sse_event(out, fmt::format(R"({{"type":"content_block_stop","index":{}}})", n_blocks_ - 1),
+                   "content_block_stop");
+}
+
+void AnthropicWriter::append_block_delta(std::string& out, std::string_view delta) const {
+  append_sse_event(out,
+                   fmt::format(R"({{"type":"content_block_delta","index":{},"delta":{}}})",
+                               n_blocks_ - 1, delta),
                    "content_block_delta");
 }
 
+void AnthropicWriter::append_delta(std::string& out, std::uint32_t /*choice*/,
+                                   const TextDelta& delta) {
+  if (delta.text.empty()) return;
+  if (open_ != Block::kText) open_block(out, Block::kText, text_json({}));
+  append_block_delta(out,
+                     fmt::format(R"({{"type":"text_delta","text":{}}})", json_string(delta.text)));
+}
+
+void AnthropicWriter::append_reasoning(std::string& out, std::uint32_t /*choice*/,
+                                       const ReasoningDelta& delta) {
+  if (open_ != Block::kThinking) open_block(out, Block::kThinking, thinking_json({}));
+  append_block_delta(
+      out, fmt::format(R"({{"type":"thinking_delta","thinking":{}}})", json_string(delta.text)));
+}
+
+void AnthropicWriter::append_call(std::string& out, std::uint32_t /*choice*/,
+                                  const CallDelta& delta) {
+  has_calls_ = true;
+  if (!delta.name.empty()) open_block(out, Block::kCall, call_json({delta.id, delta.name, "{}"}));
+  append_block_delta(out, fmt::format(R"({{"type":"input_json_delta","partial_json":{}}})",
+                                      json_string(delta.arguments)));
+}
+
 void AnthropicWriter::append_end(std::string& out, std::uint32_t /*choice*/, const TurnEnd& end) {
-  if (has_text_) {
-    append_sse_event(out, R"({"type":"content_block_stop","index":0})", "content_block_stop");
-  }
+  close_block(out);
   append_sse_event(
       out,
       fmt::format(R"({{"type":"message_delta","delta":{{"container":null,{}}},"usage":{}}})",
-                  stop_json(end), usage_json(end)),
+                  stop_json(end, has_calls_), usage_json(end)),
       "message_delta");
   append_sse_event(out, R"({"type":"message_stop"})", "message_stop");
 }
@@ -114,11 +158,20 @@ void AnthropicWriter::append_error(std::string& out, const Error& error) {
 
 std::string AnthropicWriter::whole(const std::vector<WholeAnswer>& answers) {
   const WholeAnswer& answer = answers.front();
-  const std::string content = answer.text.empty()
-                                  ? ""
-                                  : fmt::format(R"({{"type":"text","text":{},"citations":null}})",
-                                                json_string(answer.text));
-  return message_json(id_, model_, content, stop_json(answer.end), usage_json(answer.end));
+  std::string content;
+  const auto add = [&](const std::string& block) {
+    content += fmt::format("{}{}", content.empty() ? "" : ",", block);
+  };
+  if (!answer.reasoning.empty()) add(thinking_json(answer.reasoning));
+  if (!answer.text.empty()) add(text_json(answer.text));
+  for (const ToolCall& call : answer.calls) {
+    // A call that the answer's length cut is no JSON, and an input must be.
+    const bool may_be_cut =
+        answer.end.finish == TurnFinish::kLength && &call == &answer.calls.back();
+    if (!may_be_cut || parse_json_object(call.arguments)) add(call_json(call));
+  }
+  return message_json(id_, model_, content, stop_json(answer.end, !answer.calls.empty()),
+                      usage_json(answer.end));
 }
 
 }  // namespace jarip

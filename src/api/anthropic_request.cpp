@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +18,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/text_parts.h"
+#include "api/tool_fields.h"
 
 namespace jarip {
 namespace {
@@ -42,32 +46,207 @@ struct Draft : AnswerDraft {
 };
 using Common = CommonFields<Draft>;
 
-constexpr Field<Message> kMessageFields[] = {
-    used_field<Message>("role", JsonType::kString, {},
-                        [](Json value, Path path, Message& message) -> Result<void> {
-                          const std::string_view role = value.get_string();
-                          if (role != "user" && role != "assistant") {
-                            return fail(ErrorCode::kInvalidArgument,
-                                        fmt::format("{} must be user or assistant; a system "
-                                                    "prompt goes into the field system",
-                                                    path),
-                                        std::string(path));
-                          }
-                          message.role = role == "user" ? Role::kUser : Role::kAssistant;
-                          return {};
-                        })
+// --- the blocks of a message ---
+
+struct BlockDraft {
+  ToolCall call;
+  std::string text;
+  bool is_error = false;
+};
+
+// The reader has looked at the type already.
+constexpr Field<BlockDraft> block_type(std::string_view schema) {
+  return used_field<BlockDraft>("type", JsonType::kString, {},
+                                [](Json, Path, BlockDraft&) -> Result<void> { return {}; })
+      .schema(schema)
+      .required();
+}
+
+Result<void> read_block_text(Json value, Path, BlockDraft& block) {
+  block.text = std::string(value.get_string());
+  return {};
+}
+
+Result<void> read_call_id(Json value, Path, BlockDraft& block) {
+  block.call.id = std::string(value.get_string());
+  return {};
+}
+
+constexpr FieldRange kIdLength{1, 256};
+constexpr Field<BlockDraft> kCacheControl =
+    no_effect_field<BlockDraft>("cache_control", JsonType::kObject);
+
+constexpr Field<BlockDraft> kTextBlockFields[] = {
+    block_type(R"({"const":"text"})"),
+    used_field<BlockDraft>("text", JsonType::kString, {}, read_block_text).required(),
+    kCacheControl,
+    neutral_field<BlockDraft>("citations", R"([[], {"enabled": false}])"),
+};
+
+constexpr Field<BlockDraft> kToolUseFields[] = {
+    block_type(R"({"const":"tool_use"})"),
+    used_field<BlockDraft>("id", JsonType::kString, kIdLength, read_call_id).required(),
+    used_field<BlockDraft>("name", JsonType::kString, {1, kMaxToolName},
+                           [](Json value, Path path, BlockDraft& block) -> Result<void> {
+                             JARIP_TRY(block.call.name, read_tool_name(value, path));
+                             return {};
+                           })
+        .required(),
+    used_field<BlockDraft>("input", JsonType::kObject, {},
+                           [](Json value, Path, BlockDraft& block) -> Result<void> {
+                             block.call.arguments = json::serialize(value);
+                             return {};
+                           })
+        .required(),
+    kCacheControl,
+    no_effect_field<BlockDraft>("caller", JsonType::kObject),
+    neutral_field<BlockDraft>("toolset_name"),
+};
+
+constexpr Field<BlockDraft> kToolResultFields[] = {
+    block_type(R"({"const":"tool_result"})"),
+    used_field<BlockDraft>("tool_use_id", JsonType::kString, kIdLength, read_call_id).required(),
+    used_field<BlockDraft>("content", JsonType::kAny, {},
+                           [](Json value, Path path, BlockDraft& block) -> Result<void> {
+                             if (value.is_array() && value.get_array().empty()) return {};
+                             JARIP_TRY(block.text, read_joined_parts(value, path, kTextBlocks));
+                             return {};
+                           })
+        .about("Text, or blocks of text.")
+        .schema(R"({"anyOf":[{"type":["string","null"]},{"type":"array",)"
+                R"("items":{"$ref":"#/components/schemas/AnthropicTextBlock"}}]})"),
+    used_field<BlockDraft>("is_error", JsonType::kBool, {},
+                           [](Json value, Path, BlockDraft& block) -> Result<void> {
+                             block.is_error = value.get_bool();
+                             return {};
+                           })
+        .about("The model reads \"Error: \" before the content."),
+    kCacheControl,
+};
+
+constexpr Field<BlockDraft> kThinkingFields[] = {
+    block_type(R"({"const":"thinking"})"),
+    used_field<BlockDraft>("thinking", JsonType::kString, {}, read_block_text)
+        .about("The model's template decides whether it is read.")
+        .required(),
+    no_effect_field<BlockDraft>("signature", JsonType::kString),
+};
+
+// What one role's messages may hold.
+struct BlockKind {
+  std::string_view type;
+  FieldTable<BlockDraft> fields;
+  std::optional<Role> role = {};  // absent: both
+};
+constexpr BlockKind kBlockKinds[] = {{"text", kTextBlockFields},
+                                     {"tool_use", kToolUseFields, Role::kAssistant},
+                                     {"tool_result", kToolResultFields, Role::kUser},
+                                     {"thinking", kThinkingFields, Role::kAssistant}};
+
+Result<const BlockKind*> kind_of(const json::object& block, Role role, const std::string& path) {
+  const std::string type_path = join_path(path, "type");
+  const auto* type = block.if_contains("type");
+  if (type == nullptr || !type->is_string()) return missing_field(type_path);
+  for (const BlockKind& kind : kBlockKinds) {
+    if (std::string_view(type->get_string()) == kind.type && kind.role.value_or(role) == role)
+      return &kind;
+  }
+  return fail(
+      ErrorCode::kUnsupported,
+      fmt::format("{} must be {}", type_path,
+                  role == Role::kUser ? "text or tool_result" : "text, thinking or tool_use"),
+      type_path);
+}
+
+struct MessageDraft {
+  Role role = Role::kUser;
+  const json::value* content = nullptr;
+};
+
+constexpr Field<MessageDraft> kMessageFields[] = {
+    used_field<MessageDraft>("role", JsonType::kString, {},
+                             [](Json value, Path path, MessageDraft& message) -> Result<void> {
+                               const std::string_view role = value.get_string();
+                               if (role != "user" && role != "assistant") {
+                                 return fail(ErrorCode::kInvalidArgument,
+                                             fmt::format("{} must be user or assistant; a system "
+                                                         "prompt goes into the field system",
+                                                         path),
+                                             std::string(path));
+                               }
+                               message.role = role == "user" ? Role::kUser : Role::kAssistant;
+                               return {};
+                             })
         .schema(R"({"type":"string","enum":["user","assistant"]})")
         .required(),
-    used_field<Message>("content", JsonType::kAny, {},
-                        [](Json value, Path path, Message& message) -> Result<void> {
-                          JARIP_TRY(message.content, read_joined_parts(value, path, kTextBlocks));
-                          return {};
-                        })
-        .about("Text, or blocks of text.")
+    used_field<MessageDraft>("content", JsonType::kAny, {},
+                             [](Json value, Path, MessageDraft& message) -> Result<void> {
+                               message.content = &value;
+                               return {};
+                             })
+        .about("Text, or blocks.")
         .schema(R"({"anyOf":[{"type":"string"},{"type":"array","minItems":1,)"
-                R"("items":{"$ref":"#/components/schemas/AnthropicTextBlock"}}]})")
+                R"("items":{"anyOf":[{"$ref":"#/components/schemas/AnthropicTextBlock"},)"
+                R"({"$ref":"#/components/schemas/AnthropicToolUse"},)"
+                R"({"$ref":"#/components/schemas/AnthropicToolResult"},)"
+                R"({"$ref":"#/components/schemas/AnthropicThinking"}]}}]})")
         .required(),
 };
+
+void add_block(const BlockKind& kind, BlockDraft block, Message& message,
+               std::vector<Message>& results) {
+  if (kind.type == "text") {
+    message.content += block.text;
+  } else if (kind.type == "thinking") {
+    message.reasoning += block.text;
+  } else if (kind.type == "tool_use") {
+    message.calls.push_back(std::move(block.call));
+  } else {
+    Message& result = results.emplace_back(Message{Role::kTool, {}});
+    result.content = (block.is_error ? "Error: " : "") + block.text;
+    result.call_id = std::move(block.call.id);
+  }
+}
+
+// A user's message with results is one message each, and what the user says besides.
+Result<void> read_blocks(const json::array& blocks, const std::string& path, Role role,
+                         std::vector<Message>& messages) {
+  Message message{role, {}};
+  std::vector<Message> results;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const std::string block_path = join_path(path, i);
+    const auto* object = blocks[i].if_object();
+    if (object == nullptr) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be an object", block_path),
+                  block_path);
+    }
+    JARIP_TRY(const BlockKind* kind, kind_of(*object, role, block_path));
+    BlockDraft block;
+    JARIP_CHECK(read_object<BlockDraft>(*object, {kind->fields}, block_path, block));
+    add_block(*kind, std::move(block), message, results);
+  }
+  const bool has_only_results = !results.empty() && message.content.empty();
+  std::ranges::move(results, std::back_inserter(messages));
+  if (!has_only_results) messages.push_back(std::move(message));
+  return {};
+}
+
+Result<void> read_message(const json::object& object, const std::string& path,
+                          std::vector<Message>& messages) {
+  MessageDraft draft;
+  JARIP_CHECK(read_object<MessageDraft>(object, {kMessageFields}, path, draft));
+  const std::string content_path = join_path(path, "content");
+  if (const auto* text = draft.content->if_string()) {
+    messages.push_back({draft.role, std::string(*text)});
+    return {};
+  }
+  const auto* blocks = draft.content->if_array();
+  if (blocks == nullptr || blocks->empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} must be a string or a list of blocks", content_path), content_path);
+  }
+  return read_blocks(*blocks, content_path, draft.role, messages);
+}
 
 Result<void> read_messages(Json value, Path path, Draft& draft) {
   for (std::size_t i = 0; i < value.get_array().size(); ++i) {
@@ -77,9 +256,7 @@ Result<void> read_messages(Json value, Path path, Draft& draft) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be an object", message_path),
                   message_path);
     }
-    Message message;
-    JARIP_CHECK(read_object<Message>(*object, {kMessageFields}, message_path, message));
-    draft.messages.push_back(std::move(message));
+    JARIP_CHECK(read_message(*object, message_path, draft.messages));
   }
   return {};
 }
@@ -138,8 +315,22 @@ constexpr Field<Draft> kPromptFields[] = {
         .about("The same as output_config.format.")
         .schema(kFormatSchema),
     neutral_field<Draft>("thinking", R"([{"type": "disabled"}])"),
-    neutral_field<Draft>("tool_choice", R"([{"type": "none"}])"),
-    neutral_field<Draft>("tools", "[[]]"),
+    used_field<Draft>("tool_choice", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_anthropic_choice(value, path, draft);
+                      })
+        .about("Whether the model calls tools: auto (it decides), any, none, or one tool by name.")
+        .schema(R"({"type":["object","null"],"required":["type"],"additionalProperties":false,)"
+                R"("properties":{"type":{"enum":["auto","any","tool","none"]},)"
+                R"("name":{"type":["string","null"]},)"
+                R"("disable_parallel_tool_use":{"type":["boolean","null"]}}})"),
+    used_field<Draft>("tools", JsonType::kList, {0, kMaxTools},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_anthropic_tools(value, path, draft);
+                      })
+        .about("Functions that the model may ask you to call.")
+        .schema(R"({"type":["array","null"],"maxItems":128,)"
+                R"("items":{"$ref":"#/components/schemas/AnthropicTool"}})"),
 };
 
 constexpr Field<Draft> kAnswerFields[] = {
@@ -163,12 +354,15 @@ constexpr Field<Draft> kAnswerFields[] = {
     neutral_field<Draft>("speed", R"(["standard"])"),
 };
 
-void take_messages(Draft& draft) {
+Result<void> take_messages(Draft& draft) {
+  JARIP_CHECK(settle_tools(draft));
+  draft.turn.separates = true;
   draft.turn.continues_last = draft.messages.back().role == Role::kAssistant;
   if (draft.system) {
     draft.messages.insert(draft.messages.begin(), Message{Role::kSystem, *draft.system});
   }
   draft.turn.input = std::move(draft.messages);
+  return {};
 }
 
 }  // namespace
@@ -180,7 +374,7 @@ Result<AnthropicRequest> parse_anthropic_request(std::string_view body, std::uin
   JARIP_CHECK(read_object<Draft>(
       object, {kPromptFields, kAnswerFields, Common::kSampling, Common::kShare}, {}, draft));
   JARIP_CHECK(settle_common(draft));
-  take_messages(draft);
+  JARIP_CHECK(take_messages(draft));
   return AnthropicRequest{std::move(draft.turn), draft.is_stream};
 }
 
@@ -188,7 +382,7 @@ Result<Turn> parse_anthropic_count(std::string_view body) {
   JARIP_TRY(const json::object object, parse_json_object(body));
   Draft draft;
   JARIP_CHECK(read_object<Draft>(object, {kPromptFields}, {}, draft));
-  take_messages(draft);
+  JARIP_CHECK(take_messages(draft));
   return std::move(draft.turn);
 }
 
@@ -196,7 +390,10 @@ void describe_anthropic_requests(SchemaSet& schemas) {
   schemas.add_object<TextPart>("AnthropicTextBlock", {text_part_fields(), kBlockFields},
                                "A block of text.");
   schemas.add_object<Draft>("AnthropicOutputConfig", {kOutputConfigFields});
-  schemas.add_object<Message>("AnthropicMessage", {kMessageFields});
+  schemas.add_object<BlockDraft>("AnthropicToolUse", {kToolUseFields});
+  schemas.add_object<BlockDraft>("AnthropicToolResult", {kToolResultFields});
+  schemas.add_object<BlockDraft>("AnthropicThinking", {kThinkingFields});
+  schemas.add_object<MessageDraft>("AnthropicMessage", {kMessageFields});
   schemas.add_object<Draft>("AnthropicMessagesRequest",
                             {kPromptFields, kAnswerFields, Common::kSampling, Common::kShare});
   schemas.add_object<Draft>("AnthropicCountTokensRequest", {kPromptFields});

@@ -87,7 +87,7 @@ TEST(AnthropicRequest, RefusesWhatItCannotHonourByPath) {
       {R"({"max_tokens":1,"messages":[{"role":"system","content":"x"}]})", "messages[0].role"},
       {R"({"max_tokens":1,"messages":[{"role":"user"}]})", "messages[0].content"},
       {R"({"max_tokens":1,"messages":)" + image + "}", "messages[0].content[0].type"},
-      {body(R"("tools":[{"name":"f"}])"), "tools"},
+      {body(R"("tools":[{"name":"f"}])"), "tools[0].input_schema"},
       {body(R"("thinking":{"type":"enabled","budget_tokens":1024})"), "thinking"},
       {body(R"("n":2)"), "n"},
       {body(R"("stop":"x")"), "stop"},
@@ -207,6 +207,55 @@ TEST(AnthropicReply, AnErrorInMidStreamIsItsLastEvent) {
   const auto events = events_of(out);
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].data.at("error"), json::parse(R"({"type":"api_error","message":"bad"})"));
+}
+
+TEST(AnthropicReply, ThinkingTextAndCallsAreBlocksInSequence) {
+  AnthropicWriter writer("msg_1", "tiny");
+  std::string out;
+  writer.append_begin(out);
+  writer.append_reasoning(out, 0, {"hm"});
+  writer.append_delta(out, 0, {"Look:", {}});
+  writer.append_call(out, 0, {0, "x1", "f", R"({"a")"});
+  writer.append_call(out, 0, {0, "", "", ":1}"});
+  writer.append_call(out, 0, {1, "x2", "g", "{}"});
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  std::string names;
+  std::vector<json::value> blocks;
+  for (const auto& event : events_of(out)) {
+    names += event.data.at("type").as_string().c_str() + std::string(" ");
+    if (event.data.at("type") == "content_block_start") {
+      EXPECT_EQ(event.data.at("index").as_int64(), static_cast<std::int64_t>(blocks.size()));
+      blocks.push_back(event.data.at("content_block"));
+    }
+    if (event.data.at("type") == "message_delta") {
+      EXPECT_EQ(event.data.at("delta").at("stop_reason"), "tool_use");
+    }
+  }
+  const std::string one = "content_block_start content_block_delta content_block_stop ";
+  EXPECT_EQ(names, "message_start " + one + one +
+                       "content_block_start content_block_delta content_block_delta "
+                       "content_block_stop " +
+                       one + "message_delta message_stop ");
+  ASSERT_EQ(blocks.size(), 4U);
+  EXPECT_EQ(blocks[0], json::parse(R"({"type":"thinking","thinking":"","signature":""})"));
+  EXPECT_EQ(
+      blocks[2],
+      json::parse(
+          R"({"type":"tool_use","id":"toolu_x1","caller":{"type":"direct"},"name":"f","input":{}})"));
+}
+
+TEST(AnthropicReply, AWholeMessageHasItsThinkingAndCalls) {
+  AnthropicWriter writer("msg_1", "tiny");
+  WholeAnswer answer{"", {}, ended(TurnFinish::kStop), "hm", {{"x1", "f", R"({"a":1})"}}};
+  const auto message = json::parse(writer.whole({answer}));
+  EXPECT_EQ(message.at("content"), json::parse(R"([{"type":"thinking","thinking":"hm",
+      "signature":""},{"type":"tool_use","id":"toolu_x1","caller":{"type":"direct"},"name":"f","input":{"a":1}}])"));
+  EXPECT_EQ(message.at("stop_reason"), "tool_use");
+  answer.calls[0].arguments = R"({"a":)";
+  answer.end.finish = TurnFinish::kLength;
+  const auto cut = json::parse(writer.whole({answer}));
+  EXPECT_EQ(cut.at("content").as_array().size(), 1U);
+  EXPECT_EQ(cut.at("stop_reason"), "max_tokens");
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct AnswerDraft {
   std::optional<float> repetition_penalty;
   std::optional<float> repeat_penalty;
   std::vector<AnswerForm> forms;  // more than one is a mistake
+  std::string tool_choice_field;  // where the choice is, or the name in it
 };
 
 inline constexpr double kMaxInt32 = std::numeric_limits<std::int32_t>::max();

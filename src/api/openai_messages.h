@@ -17,6 +17,9 @@ namespace jarip {
 struct MessageDraft {
   std::optional<Role> role;
   std::optional<std::string> content;
+  std::optional<std::string> reasoning;
+  std::vector<ToolCall> calls;
+  std::optional<std::string> call_id;
 };
 
 [[nodiscard]] FieldTable<MessageDraft> openai_message_fields();

@@ -57,8 +57,29 @@ std::string usage_json(const TurnEnd& first, std::uint64_t n_new_tokens) {
                      first.n_cached_tokens);
 }
 
-std::string_view finish_reason(const TurnEnd& end) {
-  return end.finish == TurnFinish::kLength ? "length" : "stop";
+std::string_view finish_reason(const TurnEnd& end, bool has_calls) {
+  if (end.finish == TurnFinish::kLength) return "length";
+  return has_calls && !end.stop ? "tool_calls" : "stop";
+}
+
+// Clients know it by either name.
+std::string reasoning_json(std::string_view text) {
+  const std::string json = json_string(text);
+  return fmt::format(R"("reasoning_content":{},"reasoning":{})", json, json);
+}
+
+std::string message_json(const WholeAnswer& answer) {
+  std::string calls;
+  for (const ToolCall& call : answer.calls) {
+    calls += fmt::format(
+        R"({}{{"id":"call_{}","type":"function","function":{{"name":{},"arguments":{}}}}})",
+        calls.empty() ? "" : ",", call.id, json_string(call.name), json_string(call.arguments));
+  }
+  return fmt::format(
+      R"("message":{{"role":"assistant","content":{},"refusal":null,"annotations":[]{}{}}})",
+      answer.text.empty() && !calls.empty() ? "null" : json_string(answer.text),
+      answer.reasoning.empty() ? "" : "," + reasoning_json(answer.reasoning),
+      calls.empty() ? "" : fmt::format(R"(,"tool_calls":[{}])", calls));
 }
 
 // {"id":…,"object":…,"created":…,"model":…,"system_fingerprint":…,
@@ -110,12 +131,38 @@ void OpenAiWriter::append_delta(std::string& out, std::uint32_t choice, const Te
                            choice, content, logprobs));
 }
 
+void OpenAiWriter::append_chat_delta(std::string& out, std::uint32_t choice,
+                                     std::string_view members) const {
+  append_chunk(out,
+               fmt::format(R"({{"index":{},"delta":{{{}}},"logprobs":null,"finish_reason":null}})",
+                           choice, members));
+}
+
+void OpenAiWriter::append_reasoning(std::string& out, std::uint32_t choice,
+                                    const ReasoningDelta& delta) {
+  append_role(out, choice);
+  append_chat_delta(out, choice, reasoning_json(delta.text));
+}
+
+void OpenAiWriter::append_call(std::string& out, std::uint32_t choice, const CallDelta& delta) {
+  append_role(out, choice);
+  choices_[choice].has_calls = true;
+  const std::string arguments = fmt::format(R"("arguments":{})", json_string(delta.arguments));
+  const std::string call =
+      delta.name.empty()
+          ? fmt::format(R"("function":{{{}}})", arguments)
+          : fmt::format(R"("id":"call_{}","type":"function","function":{{"name":{},{}}})", delta.id,
+                        json_string(delta.name), arguments);
+  append_chat_delta(out, choice,
+                    fmt::format(R"("tool_calls":[{{"index":{},{}}}])", delta.index, call));
+}
+
 void OpenAiWriter::append_end(std::string& out, std::uint32_t choice, const TurnEnd& end) {
   append_role(out, choice);
   append_chunk(out,
                fmt::format(R"({{{}"index":{},"logprobs":null,"finish_reason":"{}","seed":{}}})",
                            is_chat(header_.endpoint) ? R"("delta":{},)" : R"("text":"",)", choice,
-                           finish_reason(end), seed_of(end)));
+                           finish_reason(end, choices_[choice].has_calls), seed_of(end)));
   choices_[choice].end = end;
 }
 
@@ -140,15 +187,12 @@ std::string OpenAiWriter::whole(const std::vector<WholeAnswer>& answers) {
     const WholeAnswer& answer = answers[i];
     std::size_t offset = 0;
     const std::string logprobs = logprobs_json(header_.endpoint, answer.details, offset);
-    const std::string content =
-        is_chat(header_.endpoint)
-            ? fmt::format(R"("message":{{"role":"assistant","content":{},"refusal":null,)"
-                          R"("annotations":[]}})",
-                          json_string(answer.text))
-            : fmt::format(R"("text":{})", json_string(answer.text));
+    const std::string content = is_chat(header_.endpoint)
+                                    ? message_json(answer)
+                                    : fmt::format(R"("text":{})", json_string(answer.text));
     choices += fmt::format(R"({}{{"index":{},{},"logprobs":{},"finish_reason":"{}","seed":{}}})",
-                           i == 0 ? "" : ",", i, content, logprobs, finish_reason(answer.end),
-                           seed_of(answer.end));
+                           i == 0 ? "" : ",", i, content, logprobs,
+                           finish_reason(answer.end, !answer.calls.empty()), seed_of(answer.end));
     n_new_tokens += answer.end.n_new_tokens;
   }
   return fmt::format(

@@ -29,6 +29,10 @@ class OpenAiWriter final : public AnswerWriter {
 
   // The role comes before a choice's first delta or its end.
   void append_delta(std::string& out, std::uint32_t choice, const TextDelta& delta) override;
+  // Under both of the names that clients know.
+  void append_reasoning(std::string& out, std::uint32_t choice,
+                        const ReasoningDelta& delta) override;
+  void append_call(std::string& out, std::uint32_t choice, const CallDelta& delta) override;
   // The last delta, with its reason and the seed that gives this choice alone.
   void append_end(std::string& out, std::uint32_t choice, const TurnEnd& end) override;
   // The usage if it was asked for, and [DONE].
@@ -41,11 +45,13 @@ class OpenAiWriter final : public AnswerWriter {
  private:
   struct Choice {
     bool has_begun = false;
+    bool has_calls = false;
     std::size_t text_offset = 0;  // characters before the next delta
     TurnEnd end;
   };
 
   void append_chunk(std::string& out, std::string_view choice) const;
+  void append_chat_delta(std::string& out, std::uint32_t choice, std::string_view members) const;
   void append_role(std::string& out, std::uint32_t choice);
 
   AnswerHeader header_;

@@ -209,5 +209,44 @@ TEST(OpenAiReply, OnlyFailedAndInterruptedAnswersAreFailures) {
   EXPECT_EQ(failure_of(failed)->message, "bad");
 }
 
+TEST(OpenAiReply, StreamsReasoningAndCallsAsTheirClientsExpect) {
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
+  std::string out;
+  writer.append_reasoning(out, 0, {"hm"});
+  writer.append_delta(out, 0, {"Look:", {}});
+  writer.append_call(out, 0, {0, "x1", "f", R"({"a")"});
+  writer.append_call(out, 0, {0, "", "", ":1}"});
+  writer.append_call(out, 0, {1, "x2", "g", "{}"});
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  const auto events = events_of(out);
+  ASSERT_EQ(events.size(), 7U);
+  const auto delta = [&](std::size_t i) { return events[i].at("choices").at(0).at("delta"); };
+  EXPECT_EQ(delta(0), json::parse(R"({"role":"assistant","content":""})"));
+  EXPECT_EQ(delta(1), json::parse(R"({"reasoning_content":"hm","reasoning":"hm"})"));
+  EXPECT_EQ(delta(2), json::parse(R"({"content":"Look:"})"));
+  EXPECT_EQ(delta(3), json::parse(R"({"tool_calls":[{"index":0,"id":"call_x1","type":"function",
+                                      "function":{"name":"f","arguments":"{\"a\""}}]})"));
+  EXPECT_EQ(delta(4),
+            json::parse(R"({"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]})"));
+  EXPECT_EQ(delta(5), json::parse(R"({"tool_calls":[{"index":1,"id":"call_x2","type":"function",
+                                      "function":{"name":"g","arguments":"{}"}}]})"));
+  EXPECT_EQ(events[6].at("choices").at(0).at("finish_reason"), "tool_calls");
+}
+
+TEST(OpenAiReply, AWholeAnswerHasItsReasoningAndCalls) {
+  OpenAiWriter writer(header(OpenAiEndpoint::kChat), 1, false);
+  const auto choice = [&](const WholeAnswer& answer) {
+    return json::parse(writer.whole({answer})).at("choices").at(0);
+  };
+  WholeAnswer answer{"", {}, ended(TurnFinish::kStop), "hm", {{"x1", "f", R"({"a":1})"}}};
+  EXPECT_EQ(choice(answer).at("message"),
+            json::parse(R"({"role":"assistant","content":null,"refusal":null,"annotations":[],
+                            "reasoning_content":"hm","reasoning":"hm","tool_calls":[{"id":"call_x1",
+                            "type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]})"));
+  EXPECT_EQ(choice(answer).at("finish_reason"), "tool_calls");
+  answer.end.finish = TurnFinish::kLength;
+  EXPECT_EQ(choice(answer).at("finish_reason"), "length");
+}
+
 }  // namespace
 }  // namespace jarip

@@ -16,6 +16,7 @@
 #include "api/json_body.h"
 #include "api/openai_messages.h"
 #include "api/text_parts.h"
+#include "api/tool_fields.h"
 
 namespace jarip {
 namespace {
@@ -163,7 +164,12 @@ constexpr Field<Draft> kChatFields[] = {
                       })
         .about("False only, and always, together with continue_final_message."),
     no_effect_field<Draft>("metadata", JsonType::kObject),
-    no_effect_field<Draft>("parallel_tool_calls", JsonType::kBool),
+    used_field<Draft>("parallel_tool_calls", JsonType::kBool, {},
+                      [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.tool_choice.is_parallel = value.get_bool();
+                        return {};
+                      })
+        .about("False: an answer has one call at most."),
     no_effect_field<Draft>("prompt_cache_key", JsonType::kString),
     no_effect_field<Draft>("prompt_cache_retention", JsonType::kString),
     no_effect_field<Draft>("safety_identifier", JsonType::kString),
@@ -178,8 +184,18 @@ constexpr Field<Draft> kChatFields[] = {
     neutral_field<Draft>("reasoning_effort", R"(["none"])"),
     neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
     neutral_field<Draft>("store", "[false]"),
-    neutral_field<Draft>("tool_choice", R"(["none"])"),
-    neutral_field<Draft>("tools", "[[]]"),
+    used_field<Draft>("tool_choice", JsonType::kAny, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_chat_choice(value, path, draft);
+                      })
+        .about("Whether the model calls tools: none, auto (it decides), required, or one by name.")
+        .schema(kChatChoiceSchema),
+    used_field<Draft>("tools", JsonType::kList, {0, kMaxTools},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_chat_tools(value, path, draft);
+                      })
+        .about("Functions that the model may ask you to call.")
+        .schema(kChatToolsSchema),
     neutral_field<Draft>("verbosity", R"(["medium"])"),
     neutral_field<Draft>("web_search_options"),
 };
@@ -217,6 +233,8 @@ Result<void> settle_chat(Draft& draft) {
                 "max_tokens");
   }
   if (!draft.max_tokens) draft.max_tokens = draft.max_completion_tokens;
+  JARIP_CHECK(settle_tools(draft));
+  draft.turn.separates = true;
   if (draft.top_logprobs && !draft.logprobs.value_or(false)) {
     return fail(ErrorCode::kInvalidArgument, "top_logprobs needs logprobs to be true",
                 "top_logprobs");

@@ -15,6 +15,7 @@
 #include "api/responses_request.h"
 #include "api/schema_set.h"
 #include "api/token_tools.h"
+#include "api/tool_fields.h"
 
 namespace jarip {
 namespace {
@@ -62,6 +63,7 @@ std::string operation_json(const ApiOperation& operation) {
 
 std::string schemas_json() {
   SchemaSet schemas;
+  describe_tools(schemas);
   describe_openai_requests(schemas);
   describe_responses_requests(schemas);
   describe_anthropic_requests(schemas);

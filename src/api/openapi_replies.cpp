@@ -50,7 +50,14 @@ constexpr Row kReplies[] = {
           "required":["index","message","logprobs","finish_reason","seed"],"properties":{
             "index":{"type":"integer"},
             "message":{"type":"object","required":["role","content"],"properties":{
-              "role":{"const":"assistant"},"content":{"type":["string","null"]}}},
+              "role":{"const":"assistant"},"content":{"type":["string","null"]},
+              "reasoning_content":{"type":"string"},
+              "reasoning":{"type":"string","description":"The same as reasoning_content."},
+              "tool_calls":{"type":"array","minItems":1,"items":{"type":"object",
+                "required":["id","type","function"],"properties":{"id":{"type":"string"},
+                  "type":{"const":"function"},"function":{"type":"object",
+                    "required":["name","arguments"],"properties":{"name":{"type":"string"},
+                      "arguments":{"type":"string","description":"A JSON object."}}}}}}}},
             "logprobs":{"anyOf":[{"type":"null"},{"type":"object","required":["content"],
               "properties":{"content":{"type":"array",
                 "items":{"$ref":"#/components/schemas/TokenLogprob"}}}}]},
@@ -73,13 +80,20 @@ constexpr Row kReplies[] = {
       "properties":{"id":{"type":"string"},"object":{"const":"response"},
         "created_at":{"type":"integer"},"status":{"enum":["completed","incomplete"]},
         "model":{"type":"string"},"store":{"const":false},"seed":{"type":"integer"},
-        "output":{"type":"array","items":{"type":"object",
-          "required":["type","id","status","role","content"],"properties":{
+        "output":{"type":"array","items":{"anyOf":[
+          {"type":"object","required":["type","id","status","role","content"],"properties":{
             "type":{"const":"message"},"id":{"type":"string"},"status":{"type":"string"},
             "role":{"const":"assistant"},
             "content":{"type":"array","items":{"type":"object",
               "required":["type","text","annotations"],"properties":{
-                "type":{"const":"output_text"},"text":{"type":"string"}}}}}}},
+                "type":{"const":"output_text"},"text":{"type":"string"}}}}}},
+          {"type":"object","required":["type","id","status","call_id","name","arguments"],
+            "properties":{"type":{"const":"function_call"},"call_id":{"type":"string"},
+              "name":{"type":"string"},"arguments":{"type":"string"}}},
+          {"type":"object","required":["type","id","status","summary","content"],
+            "properties":{"type":{"const":"reasoning"},
+              "content":{"type":"array","items":{"type":"object","required":["type","text"],
+                "properties":{"type":{"const":"reasoning_text"},"text":{"type":"string"}}}}}}]}},
         "usage":{"type":"object","required":["input_tokens","output_tokens","total_tokens"],
           "properties":{"input_tokens":{"type":"integer"},"output_tokens":{"type":"integer"},
             "total_tokens":{"type":"integer"}}}}})"},
@@ -87,9 +101,15 @@ constexpr Row kReplies[] = {
       "required":["id","type","role","model","content","stop_reason","stop_sequence","usage"],
       "properties":{"id":{"type":"string"},"type":{"const":"message"},
         "role":{"const":"assistant"},"model":{"type":"string"},
-        "content":{"type":"array","items":{"type":"object","required":["type","text"],
-          "properties":{"type":{"const":"text"},"text":{"type":"string"}}}},
-        "stop_reason":{"enum":["end_turn","max_tokens","stop_sequence"]},
+        "content":{"type":"array","items":{"anyOf":[
+          {"type":"object","required":["type","text"],
+            "properties":{"type":{"const":"text"},"text":{"type":"string"}}},
+          {"type":"object","required":["type","thinking","signature"],
+            "properties":{"type":{"const":"thinking"},"thinking":{"type":"string"}}},
+          {"type":"object","required":["type","id","name","input"],"properties":{
+            "type":{"const":"tool_use"},"id":{"type":"string"},"name":{"type":"string"},
+            "input":{"type":"object"}}}]}},
+        "stop_reason":{"enum":["end_turn","max_tokens","stop_sequence","tool_use"]},
         "stop_sequence":{"type":["string","null"]},
         "usage":{"type":"object","required":["input_tokens","cache_read_input_tokens",
           "cache_creation_input_tokens","output_tokens"],"properties":{

@@ -14,6 +14,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/text_parts.h"
+#include "api/tool_fields.h"
 
 namespace jarip {
 namespace {
@@ -39,17 +40,27 @@ constexpr Field<TextPart> kPartFields[] = {
 struct ItemDraft {
   Role role = Role::kUser;
   std::string content;
+  ToolCall call;
+  std::string reasoning;
 };
 
+Result<void> read_item_text(Json value, Path path, ItemDraft& item) {
+  JARIP_TRY(item.content, read_joined_parts(value, path, {kPartTypes, kPartFields}));
+  return {};
+}
+
+// The reader has looked at the type already.
+constexpr Field<ItemDraft> item_type(std::string_view schema) {
+  return used_field<ItemDraft>("type", JsonType::kString, {},
+                               [](Json, Path, ItemDraft&) -> Result<void> { return {}; })
+      .schema(schema);
+}
+
+constexpr Field<ItemDraft> kItemId = no_effect_field<ItemDraft>("id", JsonType::kString);
+constexpr Field<ItemDraft> kItemStatus = no_effect_field<ItemDraft>("status", JsonType::kString);
+
 constexpr Field<ItemDraft> kItemFields[] = {
-    used_field<ItemDraft>("type", JsonType::kString, {},
-                          [](Json value, Path path, ItemDraft&) -> Result<void> {
-                            if (value.get_string() == "message") return {};
-                            return fail(ErrorCode::kUnsupported,
-                                        fmt::format("{} is supported only as \"message\"", path),
-                                        std::string(path));
-                          })
-        .schema(R"({"enum":["message",null]})"),
+    item_type(R"({"enum":["message",null]})"),
     used_field<ItemDraft>(
         "role", JsonType::kString, {},
         [](Json value, Path path, ItemDraft& item) -> Result<void> {
@@ -67,20 +78,85 @@ constexpr Field<ItemDraft> kItemFields[] = {
         })
         .schema(R"({"type":"string","enum":["system","developer","user","assistant"]})")
         .required(),
-    used_field<ItemDraft>("content", JsonType::kAny, {},
-                          [](Json value, Path path, ItemDraft& item) -> Result<void> {
-                            JARIP_TRY(item.content,
-                                      read_joined_parts(value, path, {kPartTypes, kPartFields}));
-                            return {};
-                          })
+    used_field<ItemDraft>("content", JsonType::kAny, {}, read_item_text)
         .about("Text, or parts of text.")
         .schema(R"({"anyOf":[{"type":"string"},{"type":"array","minItems":1,)"
                 R"("items":{"$ref":"#/components/schemas/ResponseTextPart"}}]})")
         .required(),
-    no_effect_field<ItemDraft>("id", JsonType::kString),
+    kItemId,
     no_effect_field<ItemDraft>("phase", JsonType::kString),
-    no_effect_field<ItemDraft>("status", JsonType::kString),
+    kItemStatus,
 };
+
+constexpr Field<ItemDraft> kCallId =
+    used_field<ItemDraft>("call_id", JsonType::kString, {1, 256},
+                          [](Json value, Path, ItemDraft& item) -> Result<void> {
+                            item.call.id = std::string(value.get_string());
+                            return {};
+                          })
+        .required();
+
+constexpr Field<ItemDraft> kCallItemFields[] = {
+    item_type(R"({"const":"function_call"})").required(),
+    kCallId,
+    used_field<ItemDraft>("name", JsonType::kString, {1, kMaxToolName},
+                          [](Json value, Path path, ItemDraft& item) -> Result<void> {
+                            JARIP_TRY(item.call.name, read_tool_name(value, path));
+                            return {};
+                          })
+        .required(),
+    used_field<ItemDraft>("arguments", JsonType::kString, {},
+                          [](Json value, Path path, ItemDraft& item) -> Result<void> {
+                            JARIP_TRY(item.call.arguments, read_arguments(value, path));
+                            return {};
+                          })
+        .about("A JSON object, as text.")
+        .required(),
+    neutral_field<ItemDraft>("namespace"),
+    kItemId,
+    kItemStatus,
+};
+
+constexpr Field<ItemDraft> kOutputItemFields[] = {
+    item_type(R"({"const":"function_call_output"})").required(),
+    kCallId,
+    used_field<ItemDraft>("output", JsonType::kAny, {}, read_item_text)
+        .about("Text, or parts of text.")
+        .schema(R"({"anyOf":[{"type":"string"},{"type":"array","minItems":1,)"
+                R"("items":{"$ref":"#/components/schemas/ResponseTextPart"}}]})")
+        .required(),
+    kItemId,
+    kItemStatus,
+};
+
+constexpr std::string_view kReasoningTypes[] = {"reasoning_text"};
+
+constexpr Field<ItemDraft> kReasoningItemFields[] = {
+    item_type(R"({"const":"reasoning"})").required(),
+    used_field<ItemDraft>("content", JsonType::kList, {},
+                          [](Json value, Path path, ItemDraft& item) -> Result<void> {
+                            if (value.get_array().empty()) return {};
+                            JARIP_TRY(item.reasoning,
+                                      read_joined_parts(value, path, {kReasoningTypes}));
+                            return {};
+                          })
+        .about("Parts of text; the model's template decides whether it is read.")
+        .schema(R"({"type":["array","null"],)"
+                R"("items":{"$ref":"#/components/schemas/ResponseReasoningPart"}})"),
+    neutral_field<ItemDraft>("encrypted_content", R"([""])"),
+    neutral_field<ItemDraft>("summary", "[[]]"),
+    kItemId,
+    kItemStatus,
+};
+
+struct ItemKind {
+  std::string_view type;
+  FieldTable<ItemDraft> fields;
+};
+constexpr ItemKind kItemKinds[] = {{"message", kItemFields},
+                                   {"function_call", kCallItemFields},
+                                   {"function_call_output", kOutputItemFields},
+                                   {"reasoning", kReasoningItemFields}};
 
 // --- the request ---
 
@@ -94,6 +170,46 @@ struct Draft : AnswerDraft {
 };
 using Common = CommonFields<Draft>;
 
+// An item without a type is a message.
+Result<const ItemKind*> kind_of(const json::object& object, const std::string& path) {
+  const auto* type = object.if_contains("type");
+  if (type == nullptr || !type->is_string()) return kItemKinds;
+  for (const ItemKind& kind : kItemKinds) {
+    if (std::string_view(type->get_string()) == kind.type) return &kind;
+  }
+  const std::string type_path = join_path(path, "type");
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("{} must be message, function_call, function_call_output or reasoning",
+                          type_path),
+              type_path);
+}
+
+// What an assistant says, thinks and calls in one go is one message of the chat.
+Message& last_answer(std::vector<Message>& messages) {
+  if (messages.empty() || messages.back().role != Role::kAssistant) {
+    messages.push_back({Role::kAssistant, {}});
+  }
+  return messages.back();
+}
+
+void add_item(const ItemKind& kind, ItemDraft item, std::vector<Message>& messages) {
+  if (kind.type == "function_call") {
+    last_answer(messages).calls.push_back(std::move(item.call));
+  } else if (kind.type == "reasoning") {
+    messages.push_back({Role::kAssistant, {}});
+    messages.back().reasoning = std::move(item.reasoning);
+  } else if (kind.type == "function_call_output") {
+    messages.push_back({Role::kTool, std::move(item.content)});
+    messages.back().call_id = std::move(item.call.id);
+  } else if (item.role == Role::kAssistant && !messages.empty() &&
+             messages.back().role == Role::kAssistant && messages.back().content.empty() &&
+             messages.back().calls.empty()) {
+    messages.back().content = std::move(item.content);  // behind its reasoning
+  } else {
+    messages.push_back({item.role, std::move(item.content)});
+  }
+}
+
 Result<void> read_items(const json::array& items, Path path, Draft& draft) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string item_path = join_path(path, i);
@@ -102,13 +218,10 @@ Result<void> read_items(const json::array& items, Path path, Draft& draft) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be an object", item_path),
                   item_path);
     }
-    // Of an item that is no message, its type is what can't be honoured.
+    JARIP_TRY(const ItemKind* kind, kind_of(*object, item_path));
     ItemDraft item;
-    if (const auto* type = object->if_contains("type"); type != nullptr && type->is_string()) {
-      JARIP_CHECK(kItemFields[0].read(*type, join_path(item_path, "type"), item));
-    }
-    JARIP_CHECK(read_object<ItemDraft>(*object, {kItemFields}, item_path, item));
-    draft.messages.push_back({item.role, std::move(item.content)});
+    JARIP_CHECK(read_object<ItemDraft>(*object, {kind->fields}, item_path, item));
+    add_item(*kind, std::move(item), draft.messages);
   }
   return {};
 }
@@ -173,6 +286,19 @@ Result<void> read_echo(Json value, Path /*path*/, Draft& draft) {
   return {};
 }
 
+// As the specification has them: all members are there.
+std::string echo_of_tools(const std::vector<Tool>& tools) {
+  std::string out;
+  for (const Tool& tool : tools) {
+    out += fmt::format(R"({}{{"type":"function","name":{},"description":{},"parameters":{},)"
+                       R"("strict":{}}})",
+                       out.empty() ? "" : ",", json_string(tool.name),
+                       tool.description.empty() ? "null" : json_string(tool.description),
+                       tool.parameters, tool.is_strict);
+  }
+  return "[" + out + "]";
+}
+
 constexpr Field<Draft> kFields[] = {
     Common::kModel,
     used_field<Draft>("input", JsonType::kAny, {}, read_input)
@@ -226,10 +352,11 @@ constexpr Field<Draft> kFields[] = {
         .schema(kStopSchema),
     used_field<Draft>("parallel_tool_calls", JsonType::kBool, {},
                       [](Json value, Path, Draft& draft) -> Result<void> {
+                        draft.turn.tool_choice.is_parallel = value.get_bool();
                         draft.echo.parallel_tool_calls = value.get_bool();
                         return {};
                       })
-        .about("Repeated in the response; no answer depends on it."),
+        .about("False: an answer has one call at most."),
     used_field<Draft>("metadata", JsonType::kObject, {}, read_echo<&ResponseEcho::metadata>)
         .about("Repeated in the response; no answer depends on it."),
     used_field<Draft>("user", JsonType::kString, {0, kMaxUserBytes},
@@ -260,8 +387,24 @@ constexpr Field<Draft> kFields[] = {
     neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
     neutral_field<Draft>("store", "[false]")
         .about("no responses are kept here; leave it out or send false"),
-    neutral_field<Draft>("tool_choice", R"(["none", "auto"])"),
-    neutral_field<Draft>("tools", "[[]]"),
+    used_field<Draft>("tool_choice", JsonType::kAny, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        draft.echo.tool_choice = json::serialize(value);
+                        return read_response_choice(value, path, draft);
+                      })
+        .about("Whether the model calls tools: none, auto (it decides), required, or one by name.")
+        .schema(R"({"anyOf":[{"enum":["none","auto","required",null]},{"type":"object",)"
+                R"("required":["type","name"],"additionalProperties":false,"properties":{)"
+                R"("type":{"const":"function"},"name":{"type":"string"}}}]})"),
+    used_field<Draft>("tools", JsonType::kList, {0, kMaxTools},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        JARIP_CHECK(read_response_tools(value, path, draft));
+                        draft.echo.tools = echo_of_tools(draft.turn.tools);
+                        return {};
+                      })
+        .about("Functions that the model may ask you to call.")
+        .schema(R"({"type":["array","null"],"maxItems":128,)"
+                R"("items":{"$ref":"#/components/schemas/ResponseTool"}})"),
     neutral_field<Draft>("truncation", R"(["disabled"])")
         .about("nothing is ever cut from a prompt silently"),
 };
@@ -272,6 +415,8 @@ Result<void> settle(Draft& draft) {
                 "stream_options");
   }
   JARIP_CHECK(settle_common(draft));
+  JARIP_CHECK(settle_tools(draft));
+  draft.turn.separates = true;
   if (draft.wants_logprobs || draft.top_logprobs.value_or(0) > 0) {
     draft.turn.n_logprobs = draft.top_logprobs.value_or(0);
   }
@@ -303,7 +448,17 @@ Result<ResponsesRequest> parse_responses_request(std::string_view body, std::uin
 void describe_responses_requests(SchemaSet& schemas) {
   schemas.add_object<TextPart>("ResponseTextPart", {text_part_fields(), kPartFields},
                                "A part of a message; its type is input_text or output_text.");
-  schemas.add_object<ItemDraft>("ResponseInputItem", {kItemFields});
+  schemas.add_object<TextPart>("ResponseReasoningPart", {text_part_fields()},
+                               "A part of reasoning; its type is reasoning_text.");
+  schemas.add_object<ItemDraft>("ResponseMessageItem", {kItemFields});
+  schemas.add_object<ItemDraft>("ResponseCallItem", {kCallItemFields});
+  schemas.add_object<ItemDraft>("ResponseCallOutputItem", {kOutputItemFields});
+  schemas.add_object<ItemDraft>("ResponseReasoningItem", {kReasoningItemFields});
+  schemas.add("ResponseInputItem", R"({"anyOf":[)"
+                                   R"({"$ref":"#/components/schemas/ResponseMessageItem"},)"
+                                   R"({"$ref":"#/components/schemas/ResponseCallItem"},)"
+                                   R"({"$ref":"#/components/schemas/ResponseCallOutputItem"},)"
+                                   R"({"$ref":"#/components/schemas/ResponseReasoningItem"}]})");
   schemas.add_object<Draft>("ResponseStreamOptions", {kStreamOptionFields});
   schemas.add_object<Draft>("ResponseTextOptions", {kTextFields});
   schemas.add_object<Draft>("ResponsesRequest", {kFields, Common::kSampling, Common::kShare});

@@ -90,9 +90,10 @@ TEST(ResponsesRequest, RefusesWhatItCannotHonourByPath) {
       {R"({"input":[]})", "input"},
       {R"({"input":5})", "input"},
       {R"({"input":["x"]})", "input[0]"},
-      {R"({"input":[{"type":"function_call_output","call_id":"c","output":"x"}]})",
-       "input[0].type"},
-      {R"({"input":[{"type":"reasoning","summary":[]}]})", "input[0].type"},
+      {R"({"input":[{"type":"web_search_call","id":"c"}]})", "input[0].type"},
+      {R"({"input":[{"type":"function_call_output","output":"x"}]})", "input[0].call_id"},
+      {R"({"input":[{"type":"reasoning","summary":[],"encrypted_content":"x"}]})",
+       "input[0].encrypted_content"},
       {R"({"input":[{"role":"tool","content":"x"}]})", "input[0].role"},
       {R"({"input":[{"role":"user"}]})", "input[0].content"},
       {R"({"input":[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]})",
@@ -102,7 +103,7 @@ TEST(ResponsesRequest, RefusesWhatItCannotHonourByPath) {
       {body(R"("previous_response_id":"resp_1")"), "previous_response_id"},
       {body(R"("conversation":"conv_1")"), "conversation"},
       {body(R"("truncation":"auto")"), "truncation"},
-      {body(R"("tools":[{"type":"web_search"}])"), "tools"},
+      {body(R"("tools":[{"type":"web_search"}])"), "tools[0].type"},
       {body(R"("reasoning":{"effort":"high"})"), "reasoning"},
       {body(R"("text":{"format":{"type":"xml"}})"), "text.format.type"},
       {body(R"("text":{"format":{"type":"json_schema","name":"n"}})"), "text.format.schema"},
@@ -229,6 +230,56 @@ TEST(ResponsesReply, LogprobsWaitForTheTextTheyBelongTo) {
   EXPECT_EQ(events[4].at("type"), "response.output_text.delta");
   EXPECT_EQ(events[4].at("logprobs").as_array().size(), 2U);
   EXPECT_EQ(events[5].at("logprobs").as_array().size(), 2U);
+}
+
+TEST(ResponsesReply, ReasoningTextAndCallsAreItemsInSequence) {
+  ResponsesWriter writer = writer_of(
+      body(R"("tools":[{"type":"function","name":"f","strict":true}],"tool_choice":"required")"));
+  std::string out;
+  writer.append_begin(out);
+  writer.append_reasoning(out, 0, {"hm"});
+  writer.append_delta(out, 0, {"Look:", {}});
+  writer.append_call(out, 0, {0, "x1", "f", R"({"a")"});
+  writer.append_call(out, 0, {0, "", "", ":1}"});
+  writer.append_end(out, 0, ended(TurnFinish::kStop));
+  const auto events = events_of(out);
+  EXPECT_EQ(types_of(events), (std::vector<std::string>{"response.created",
+                                                        "response.in_progress",
+                                                        "response.output_item.added",
+                                                        "response.content_part.added",
+                                                        "response.reasoning_text.delta",
+                                                        "response.reasoning_text.done",
+                                                        "response.content_part.done",
+                                                        "response.output_item.done",
+                                                        "response.output_item.added",
+                                                        "response.content_part.added",
+                                                        "response.output_text.delta",
+                                                        "response.output_text.done",
+                                                        "response.content_part.done",
+                                                        "response.output_item.done",
+                                                        "response.output_item.added",
+                                                        "response.function_call_arguments.delta",
+                                                        "response.function_call_arguments.delta",
+                                                        "response.function_call_arguments.done",
+                                                        "response.output_item.done",
+                                                        "response.completed"}));
+  EXPECT_EQ(events[17].at("arguments"), R"({"a":1})");
+  EXPECT_EQ(events[17].at("name"), "f");
+  EXPECT_EQ(events[17].at("item_id"), events[14].at("item").at("id"));
+  EXPECT_EQ(events[17].at("output_index").as_int64(), 2);
+  EXPECT_EQ(events[14].at("item").at("status"), "in_progress");
+  const json::value& response = events.back().at("response");
+  EXPECT_EQ(response.at("tool_choice"), "required");
+  EXPECT_EQ(response.at("tools").at(0).at("name"), "f");
+  const json::array& output = response.at("output").as_array();
+  ASSERT_EQ(output.size(), 3U);
+  EXPECT_EQ(output[0].at("content").at(0), json::parse(R"({"type":"reasoning_text","text":"hm"})"));
+  EXPECT_EQ(output[2].at("type"), "function_call");
+  EXPECT_EQ(output[2].at("call_id"), "call_x1");
+  EXPECT_EQ(output[2], events[18].at("item"));
+  const auto whole = json::parse(
+      writer.whole({{"Look:", {}, ended(TurnFinish::kStop), "hm", {{"x1", "f", R"({"a":1})"}}}}));
+  EXPECT_EQ(whole.at("output"), json::value(output));
 }
 
 }  // namespace

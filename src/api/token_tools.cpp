@@ -12,6 +12,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/openai_messages.h"
+#include "api/tool_fields.h"
 #include "base/utf8.h"
 
 namespace jarip {
@@ -86,7 +87,9 @@ constexpr Field<AnswerDraft> kTemplateFields[] = {
         .required(),
     neutral_field<AnswerDraft>("add_generation_prompt", "[true]"),
     neutral_field<AnswerDraft>("chat_template_kwargs", "[{}]"),
-    neutral_field<AnswerDraft>("tools", "[[]]"),
+    used_field<AnswerDraft>("tools", JsonType::kList, {0, kMaxTools}, read_chat_tools)
+        .about("Functions that the model may ask you to call.")
+        .schema(kChatToolsSchema),
 };
 
 Result<void> check_model(const Turn& turn, const ModelCard& card) {

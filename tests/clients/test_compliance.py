@@ -9,16 +9,18 @@ import pytest
 
 COMPLY = pathlib.Path(__file__).resolve().parent / "comply.py"
 
-# All of its tests but those of what this model or this server has not: images, tools, thinking,
+# All of its tests but those of what this model or this server has not: images, thinking,
 # and the compaction of stored responses; and two that want a request without a model to be refused:
 # here the one that is loaded answers it.
 TESTS = {
     "openai-chat": ("chat-basic-response", "chat-system-prompt", "chat-multi-turn",
-                    "chat-streaming-response", "chat-streaming-usage"),
-    "open-responses": ("basic-response", "system-prompt", "multi-turn", "streaming-response",
-                       "streaming-usage", "assistant-phase", "response-output-phase-schema"),
+                    "chat-tool-calling", "chat-streaming-response", "chat-streaming-usage"),
+    "open-responses": ("basic-response", "system-prompt", "multi-turn", "tool-calling",
+                       "streaming-response", "streaming-usage", "assistant-phase",
+                       "response-output-phase-schema"),
     "anthropic": ("anth-basic-response", "anth-system-prompt", "anth-multi-turn",
-                  "anth-streaming-response", "anth-streaming-usage", "anth-error-handling"),
+                  "anth-tool-calling", "anth-streaming-response", "anth-streaming-usage",
+                  "anth-error-handling"),
 }
 
 

@@ -105,7 +105,7 @@ def test_tokens_are_counted_as_they_are_read(client, model):
 
 def test_errors_are_the_sdks_own(client, model):
     with pytest.raises(anthropic.BadRequestError) as refused:
-        client.messages.create(**options(model, tools=[{"name": "f", "input_schema": {}}]))
+        client.messages.create(**options(model, tools=[{"name": "f"}]))
     assert refused.value.body["error"]["type"] == "invalid_request_error"
     assert "tools" in refused.value.body["error"]["message"]
     assert refused.value.request_id == refused.value.body["request_id"]

@@ -47,7 +47,7 @@ def test_wrong_types(server, name, value):
 
 
 NOT_HONOURED = [
-    ("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "required"),
+    ("tool_choice", "required"),
     ("modalities", ["audio"]), ("audio", {"voice": "x"}), ("prediction", {"type": "content"}),
     ("functions", [{"name": "f"}]), ("store", True), ("reasoning_effort", "high"),
     ("min_tokens", 3), ("best_of", 2),
@@ -70,13 +70,13 @@ def test_unknown_parameters(server, name):
     ([], "messages"),
     ([1], "messages[0]"),
     ([{"content": "x"}], "messages[0].role"),
-    ([{"role": "tool", "content": "x"}], "messages[0].role"),
+    ([{"role": "tool", "content": "x"}], "messages[0].tool_call_id"),
     ([{"role": "user"}], "messages[0].content"),
     ([USER, {"role": "user", "content": 5}], "messages[1].content"),
     ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
      "messages[0].content[0].type"),
     ([{"role": "user", "content": "x", "name": "n"}], "messages[0].name"),
-    ([{"role": "assistant", "tool_calls": [{"id": "x"}]}], "messages[0].tool_calls"),
+    ([{"role": "assistant", "tool_calls": [{"id": "x"}]}], "messages[0].tool_calls[0].function"),
 ])
 def test_messages_that_cannot_be_honoured(server, messages, param):
     refused(server, CHAT, {"messages": messages}, param)

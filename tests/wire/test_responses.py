@@ -117,7 +117,7 @@ def test_logprobs_have_the_bytes_of_the_text(client, model):
 
 @pytest.mark.parametrize(("field", "value"), [
     ("store", True), ("background", True), ("previous_response_id", "resp_1"),
-    ("conversation", "conv_1"), ("tools", [{"type": "web_search"}]), ("truncation", "auto"),
+    ("conversation", "conv_1"), ("truncation", "auto"),
 ])
 def test_what_needs_more_than_an_answer_is_refused_by_name(client, model, field, value):
     with pytest.raises(openai.BadRequestError) as refused:
