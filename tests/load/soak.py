@@ -42,6 +42,8 @@ COUNTERS = {"parked": "jarip_num_preemptions_total", "cached": "jarip_prefix_cac
 LEAVING_PART = 1 / 3
 DEADLINE_PART = 1 / 20
 REST_SECONDS = 60
+# A request of low priority may wait as long as its user's others come, under a sanitizer for long.
+READ_SECONDS = 1800
 MAX_GROWTH_MIB = 16
 
 
@@ -89,7 +91,7 @@ class Asker:
     """One connection and what came over it."""
 
     def __init__(self, server, body):
-        self.connection = http.client.HTTPConnection(server.host, server.port, timeout=300)
+        self.connection = http.client.HTTPConnection(server.host, server.port, timeout=READ_SECONDS)
         self.connection.request("POST", "/v1/completions", json.dumps(body),
                                 {"Content-Type": "application/json"})
 
