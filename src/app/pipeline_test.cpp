@@ -189,6 +189,7 @@ TEST(ChoiceSeeds, TheFirstIsTheSeedItselfAndAllFitADouble) {
 }
 
 TEST(LoadedModelTest, WhenNotAllAnswersHaveRoomNoneGoesOn) {
+  std::array<Heard, 8> heard;  // outlives the engine, whose thread may still be in a sink
   LoadedModelOptions options;
   options.engine.max_sequences = 1;
   options.engine.max_queued = 1;
@@ -198,7 +199,6 @@ TEST(LoadedModelTest, WhenNotAllAnswersHaveRoomNoneGoesOn) {
   Turn turn;
   turn.input = std::string("hello");
   turn.ignore_end_tokens = true;
-  std::array<Heard, 8> heard;
   std::vector<TurnSink> sinks;
   for (Heard& one : heard) sinks.push_back(one.sink());
   const auto started = pipeline.start(turn, std::move(sinks));
