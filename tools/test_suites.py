@@ -14,16 +14,19 @@ CONCURRENT_TESTS = (
     "answer_test",
     "bounded_queue_test",
     "chat_template_test",
-    "engine_simulation_test",
+    "database_test",
     "engine_sharing_test",
+    "engine_simulation_test",
     "engine_test",
     "gate_test",
+    "key_store_test",
     "library_test",
     "metrics_test",
     "pipeline_test",
     "routes_test",
     "server_test",
     "thread_pool_test",
+    "tls_test",
 )
 
 # Too much for qemu; tests/instruction_sets compares whole models there in less time.
