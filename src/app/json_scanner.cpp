@@ -1,13 +1,17 @@
 #include "app/json_scanner.h"
 
+#include <string_view>
+
 namespace jarip {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) {
+// -1: no hex digit.
+int hex_value(char c) {
   const char lower = static_cast<char>(c | 0x20);
-  return is_digit(c) || (lower >= 'a' && lower <= 'f');
+  if (is_digit(c)) return c - '0';
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 }  // namespace
@@ -15,9 +19,13 @@ bool is_hex(char c) {
 JsonScanner::Step JsonScanner::push(char byte) {
   switch (state_) {
     case State::kString:
-    case State::kEscape:
-    case State::kHex:
       return push_in_string(byte);
+    case State::kEscape:
+    case State::kPair:
+    case State::kPairEscape:
+      return push_escape(byte);
+    case State::kHex:
+      return push_hex(byte);
     case State::kLiteral:
       if (byte != *rest_) return Step::kWrong;
       return *++rest_ == '\0' ? end_value() : Step::kMore;
@@ -93,25 +101,41 @@ JsonScanner::Step JsonScanner::close(char byte) {
 }
 
 JsonScanner::Step JsonScanner::push_in_string(char byte) {
-  if (state_ == State::kHex) {
-    if (!is_hex(byte)) return Step::kWrong;
-    if (--n_hex_ == 0) state_ = State::kString;
-    return Step::kMore;
-  }
-  if (state_ == State::kEscape) {
-    for (const char known : {'"', '\\', '/', 'b', 'f', 'n', 'r', 't', 'u'}) {
-      if (byte != known) continue;
-      n_hex_ = 4;
-      state_ = byte == 'u' ? State::kHex : State::kString;
-      return Step::kMore;
-    }
-    return Step::kWrong;
-  }
   if (static_cast<unsigned char>(byte) < 0x20) return Step::kWrong;
   if (byte == '\\') state_ = State::kEscape;
   if (byte != '"') return Step::kMore;
   if (!is_key_) return end_value();
   state_ = State::kColon;
+  return Step::kMore;
+}
+
+JsonScanner::Step JsonScanner::push_escape(char byte) {
+  if (state_ == State::kPair) {
+    state_ = State::kPairEscape;
+    return byte == '\\' ? Step::kMore : Step::kWrong;
+  }
+  if (byte == 'u') {
+    is_second_ = state_ == State::kPairEscape;
+    n_hex_ = 4;
+    code_ = 0;
+    state_ = State::kHex;
+    return Step::kMore;
+  }
+  if (state_ == State::kPairEscape || !std::string_view("\"\\/bfnrt").contains(byte)) {
+    return Step::kWrong;
+  }
+  state_ = State::kString;
+  return Step::kMore;
+}
+
+JsonScanner::Step JsonScanner::push_hex(char byte) {
+  const int value = hex_value(byte);
+  if (value < 0) return Step::kWrong;
+  code_ = (code_ << 4U) | static_cast<std::uint32_t>(value);
+  if (--n_hex_ > 0) return Step::kMore;
+  const bool is_low = code_ >= 0xDC00 && code_ <= 0xDFFF;
+  if (is_low != is_second_) return Step::kWrong;
+  state_ = code_ >= 0xD800 && code_ < 0xDC00 ? State::kPair : State::kString;
   return Step::kMore;
 }
 
@@ -126,7 +150,9 @@ JsonScanner::Step JsonScanner::push_in_number(char byte) {
       state_ = State::kFraction;
     } else if (state_ == State::kExponent || state_ == State::kExponentSign) {
       state_ = State::kExponentDigit;
+      n_exponent_ = 0;
     }
+    if (state_ == State::kExponentDigit && ++n_exponent_ > kMaxExponentDigits) return Step::kWrong;
     return Step::kMore;
   }
   if (byte == '.' && (state_ == State::kZero || state_ == State::kWhole)) {

@@ -1,5 +1,7 @@
 // One JSON value byte by byte, as it comes out of a model: whether it can still become valid, and
-// when it has. Keeps nothing of the text. Owned by whoever reads an answer.
+// when it has. What it lets through every strict parser reads: halves of surrogate pairs and
+// exponents of more than kMaxExponentDigits are wrong. Keeps nothing of the text. Owned by whoever
+// reads an answer.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +13,7 @@ namespace jarip {
 class JsonScanner {
  public:
   static constexpr std::size_t kMaxDepth = 1000;  // more than a grammar lets through
+  static constexpr int kMaxExponentDigits = 4;    // likewise
 
   enum class Step : std::uint8_t {
     kMore,    // the byte belongs to the value, which goes on
@@ -23,17 +26,19 @@ class JsonScanner {
 
  private:
   enum class State : std::uint8_t {
-    kValue,      // white space, or a value begins
-    kFirstItem,  // behind [
-    kFirstKey,   // behind {
-    kKey,        // behind , of an object
-    kColon,      // behind a key
-    kNext,       // behind a value inside another
-    kString,     // inside one
-    kEscape,     // behind its backslash
-    kHex,        // in its \u
-    kLiteral,    // in true, false or null
-    kMinus,      // numbers
+    kValue,       // white space, or a value begins
+    kFirstItem,   // behind [
+    kFirstKey,    // behind {
+    kKey,         // behind , of an object
+    kColon,       // behind a key
+    kNext,        // behind a value inside another
+    kString,      // inside one
+    kEscape,      // behind its backslash
+    kHex,         // in its \u
+    kPair,        // behind the first half of a surrogate pair: \ comes
+    kPairEscape,  // and u
+    kLiteral,     // in true, false or null
+    kMinus,       // numbers
     kZero,
     kWhole,
     kPoint,
@@ -47,6 +52,8 @@ class JsonScanner {
   [[nodiscard]] Step end_value();
   [[nodiscard]] Step close(char byte);
   [[nodiscard]] Step push_in_string(char byte);
+  [[nodiscard]] Step push_escape(char byte);
+  [[nodiscard]] Step push_hex(char byte);
   [[nodiscard]] Step push_in_number(char byte);
   [[nodiscard]] Step end_number(char byte);
   [[nodiscard]] Step push_between(char byte);
@@ -54,8 +61,11 @@ class JsonScanner {
   State state_ = State::kValue;
   std::vector<char> open_;  // the closing bytes to come
   bool is_key_ = false;     // of the string
-  std::uint8_t n_hex_ = 0;
-  const char* rest_ = "";  // of the literal
+  int n_hex_ = 0;           // to come
+  std::uint32_t code_ = 0;  // of the hex digits
+  bool is_second_ = false;  // half of a surrogate pair
+  int n_exponent_ = 0;      // digits
+  const char* rest_ = "";   // of the literal
 };
 
 }  // namespace jarip
