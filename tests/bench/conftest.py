@@ -1,6 +1,7 @@
-"""The modules under test are those of bench/compare."""
+"""The modules under test are those of bench/compare and bench/servers."""
 
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "compare"))
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+sys.path[:0] = [str(BENCH / "compare"), str(BENCH / "servers")]
