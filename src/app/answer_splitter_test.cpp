@@ -218,5 +218,14 @@ TEST(AnswerSplitter, PiecesOfAConstrainedCallComeAsTheyAreWritten) {
             R"(0:f({"text": "a lo))");
 }
 
+TEST(AnswerSplitter, WhatBreaksAConstrainedCallIsTextAndNotInItsArguments) {
+  EXPECT_EQ(
+      split(calls_of(kTagged, true), "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": t가"),
+      R"(0:f({"a": t)'가')");
+  EXPECT_EQ(
+      split(calls_of(kMarked, true), "<|calls|><|call|>function<|sep|>f\n```json\n{\"a\": t가"),
+      R"(0:f({"a": t)'가')");
+}
+
 }  // namespace
 }  // namespace jarip

@@ -157,11 +157,11 @@ CallReader::Step CallReader::push_name(char byte) {
 CallReader::Step CallReader::push_arguments(char byte) {
   if (!has_arguments_member_ && is_space(byte)) return Step::kMore;
   if (!has_arguments_member_ && byte != '{') return Step::kWrong;
+  const JsonScanner::Step step = scanner_.push(byte);
+  if (step == JsonScanner::Step::kWrong) return Step::kWrong;
   has_arguments_member_ = true;
   arguments_ += byte;
-  const JsonScanner::Step step = scanner_.push(byte);
   if (step == JsonScanner::Step::kMore) return Step::kMore;
-  if (step != JsonScanner::Step::kLast) return Step::kWrong;
   state_ = State::kTail;
   return Step::kCall;
 }
