@@ -53,7 +53,8 @@ class AnswerWriter {
 // What a dialect makes of a request.
 struct AnswerPlan {
   Turn turn;
-  std::uint32_t n_choices = 1;
+  std::vector<TurnInput> more_prompts = {};  // after the turn's own; the rest holds for them too
+  std::uint32_t n_choices = 1;               // of each prompt; numbered prompt by prompt
   bool is_stream = false;
   std::unique_ptr<AnswerWriter> writer;
 };

@@ -44,6 +44,42 @@ HttpField seed_header(const StartedTurn& turn) {
   return {"x-jarip-seed", fmt::format("{}", static_cast<std::int64_t>(turn.seed))};
 }
 
+// An answer to the plan's turn for each of its choices, numbered from first on.
+Result<StartedTurn> start_choices(const AnswerPlan& plan, Turn turn, std::uint32_t first,
+                                  RequestRecord& record, Answerer& answerer,
+                                  const std::shared_ptr<AnswerChannel>& channel) {
+  std::vector<TurnSink> sinks;
+  for (std::uint32_t i = 0; i < plan.n_choices; ++i) {
+    const std::uint32_t choice = first + i;
+    sinks.push_back(record.meter(
+        [channel, choice](TurnEvent event) { channel->push(choice, std::move(event)); },
+        /*counts_prompt=*/i == 0));
+  }
+  return answerer.start(std::move(turn), std::move(sinks));
+}
+
+// The answers to all prompts of a request, or none.
+Result<StartedTurn> start_prompts(AnswerPlan& plan, RequestRecord& record, Answerer& answerer,
+                                  const std::shared_ptr<AnswerChannel>& channel) {
+  StartedTurn all;
+  for (std::size_t i = 0; i <= plan.more_prompts.size(); ++i) {
+    Turn turn = plan.turn;
+    if (i > 0) turn.input = std::move(plan.more_prompts[i - 1]);
+    auto started = start_choices(plan, std::move(turn), static_cast<std::uint32_t>(all.ids.size()),
+                                 record, answerer, channel);
+    if (!started) {
+      for (const TurnId id : all.ids) answerer.cancel(id);
+      return started;
+    }
+    if (i > 0) {
+      all.ids.insert(all.ids.end(), started->ids.begin(), started->ids.end());
+    } else {
+      all = *std::move(started);
+    }
+  }
+  return all;
+}
+
 // The event, unless it is the answer's end.
 void add_to(WholeAnswer& answer, TurnEvent& event) {
   if (auto* delta = std::get_if<TextDelta>(&event)) {
@@ -155,13 +191,7 @@ asio::awaitable<Result<Answering::Running>> Answering::start(
     auto planned = plan(exchange.request().body, answerer.card());
     if (!planned) co_return std::unexpected(std::move(planned).error());
     exchange.record().claim(planned->turn);
-    std::vector<TurnSink> sinks;
-    for (std::uint32_t choice = 0; choice < planned->n_choices; ++choice) {
-      sinks.push_back(exchange.record().meter(
-          [channel, choice](TurnEvent event) { channel->push(choice, std::move(event)); },
-          /*counts_prompt=*/choice == 0));
-    }
-    auto turn = answerer.start(std::move(planned->turn), std::move(sinks));
+    auto turn = start_prompts(*planned, exchange.record(), answerer, channel);
     if (!turn) {
       Error error = std::move(turn).error();
       // An answerer that is there and can't take more has a full queue; others are told to wait.

@@ -24,11 +24,13 @@ Result<AnswerPlan> plan(OpenAiEndpoint endpoint, std::string_view body, const Mo
   const AnswerHeader header{endpoint,
                             random_id(endpoint == OpenAiEndpoint::kChat ? "chatcmpl-" : "cmpl-"),
                             std::time(nullptr), card.name, card.fingerprint};
-  return AnswerPlan{
-      .turn = std::move(request.turn),
-      .n_choices = request.n_choices,
-      .is_stream = request.is_stream,
-      .writer = std::make_unique<OpenAiWriter>(header, request.n_choices, request.include_usage)};
+  const auto n_prompts = static_cast<std::uint32_t>(1 + request.more_prompts.size());
+  return AnswerPlan{.turn = std::move(request.turn),
+                    .more_prompts = std::move(request.more_prompts),
+                    .n_choices = request.n_choices,
+                    .is_stream = request.is_stream,
+                    .writer = std::make_unique<OpenAiWriter>(header, request.n_choices,
+                                                             request.include_usage, n_prompts)};
 }
 
 }  // namespace

@@ -49,13 +49,30 @@ std::string logprobs_json(OpenAiEndpoint endpoint, std::span<const TokenDetail> 
   return fmt::format(R"({{"content":{},"refusal":null}})", token_logprobs_json(details));
 }
 
-// A prompt counts once, however many answers it has.
-std::string usage_json(const TurnEnd& first, std::uint64_t n_new_tokens) {
-  return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
-                     R"("prompt_tokens_details":{{"cached_tokens":{}}}}})",
-                     first.n_prompt_tokens, n_new_tokens, first.n_prompt_tokens + n_new_tokens,
-                     first.n_cached_tokens);
-}
+// What all choices used, in their order. A prompt counts once, however many answers it has.
+class Usage {
+ public:
+  explicit Usage(std::uint32_t n_per_prompt) : n_per_prompt_(n_per_prompt) {}
+
+  void add(const TurnEnd& end) {
+    n_new_ += end.n_new_tokens;
+    if (n_choices_++ % n_per_prompt_ != 0) return;
+    n_prompt_ += end.n_prompt_tokens;
+    n_cached_ += end.n_cached_tokens;
+  }
+  [[nodiscard]] std::string json() const {
+    return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
+                       R"("prompt_tokens_details":{{"cached_tokens":{}}}}})",
+                       n_prompt_, n_new_, n_prompt_ + n_new_, n_cached_);
+  }
+
+ private:
+  std::uint32_t n_per_prompt_;
+  std::uint64_t n_choices_ = 0;
+  std::uint64_t n_prompt_ = 0;
+  std::uint64_t n_cached_ = 0;
+  std::uint64_t n_new_ = 0;
+};
 
 std::string_view finish_reason(const TurnEnd& end, bool has_calls) {
   if (end.finish == TurnFinish::kLength) return "length";
@@ -93,13 +110,15 @@ std::int64_t seed_of(const TurnEnd& end) { return static_cast<std::int64_t>(end.
 
 }  // namespace
 
-OpenAiWriter::OpenAiWriter(const AnswerHeader& header, std::uint32_t n_choices, bool include_usage)
+OpenAiWriter::OpenAiWriter(const AnswerHeader& header, std::uint32_t n_choices, bool include_usage,
+                           std::uint32_t n_prompts)
     : header_(header),
+      n_per_prompt_(n_choices),
       include_usage_(include_usage),
       prefix_(header_json(header,
                           is_chat(header.endpoint) ? "chat.completion.chunk" : "text_completion") +
               R"("choices":[)"),
-      choices_(n_choices) {}
+      choices_(std::size_t{n_choices} * n_prompts) {}
 
 // With usage asked for, OpenAI's chunks but the last say "usage":null.
 void OpenAiWriter::append_chunk(std::string& out, std::string_view choice) const {
@@ -168,10 +187,9 @@ void OpenAiWriter::append_end(std::string& out, std::uint32_t choice, const Turn
 
 void OpenAiWriter::append_finish(std::string& out) {
   if (include_usage_) {
-    std::uint64_t n_new_tokens = 0;
-    for (const Choice& choice : choices_) n_new_tokens += choice.end.n_new_tokens;
-    append_sse_event(out, fmt::format(R"({}],"usage":{}}})", prefix_,
-                                      usage_json(choices_.front().end, n_new_tokens)));
+    Usage usage(n_per_prompt_);
+    for (const Choice& choice : choices_) usage.add(choice.end);
+    append_sse_event(out, fmt::format(R"({}],"usage":{}}})", prefix_, usage.json()));
   }
   append_sse_event(out, "[DONE]");
 }
@@ -182,7 +200,7 @@ void OpenAiWriter::append_error(std::string& out, const Error& error) {
 
 std::string OpenAiWriter::whole(const std::vector<WholeAnswer>& answers) {
   std::string choices;
-  std::uint64_t n_new_tokens = 0;
+  Usage usage(n_per_prompt_);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const WholeAnswer& answer = answers[i];
     std::size_t offset = 0;
@@ -193,12 +211,12 @@ std::string OpenAiWriter::whole(const std::vector<WholeAnswer>& answers) {
     choices += fmt::format(R"({}{{"index":{},{},"logprobs":{},"finish_reason":"{}","seed":{}}})",
                            i == 0 ? "" : ",", i, content, logprobs,
                            finish_reason(answer.end, !answer.calls.empty()), seed_of(answer.end));
-    n_new_tokens += answer.end.n_new_tokens;
+    usage.add(answer.end);
   }
   return fmt::format(
       R"({}"choices":[{}],"usage":{}}})",
       header_json(header_, is_chat(header_.endpoint) ? "chat.completion" : "text_completion"),
-      choices, usage_json(answers.front().end, n_new_tokens));
+      choices, usage.json());
 }
 
 }  // namespace jarip

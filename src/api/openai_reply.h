@@ -25,7 +25,9 @@ struct AnswerHeader {
 
 class OpenAiWriter final : public AnswerWriter {
  public:
-  OpenAiWriter(const AnswerHeader& header, std::uint32_t n_choices, bool include_usage);
+  // n_choices: of each prompt.
+  OpenAiWriter(const AnswerHeader& header, std::uint32_t n_choices, bool include_usage,
+               std::uint32_t n_prompts = 1);
 
   // The role comes before a choice's first delta or its end.
   void append_delta(std::string& out, std::uint32_t choice, const TextDelta& delta) override;
@@ -55,6 +57,7 @@ class OpenAiWriter final : public AnswerWriter {
   void append_role(std::string& out, std::uint32_t choice);
 
   AnswerHeader header_;
+  std::uint32_t n_per_prompt_;
   bool include_usage_;
   std::string prefix_;  // of every chunk, up to its choices
   std::vector<Choice> choices_;

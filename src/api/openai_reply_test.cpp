@@ -200,6 +200,27 @@ TEST(OpenAiReply, SeveralChoicesAreToldApartAndThePromptCountsOnce) {
   EXPECT_EQ(events[6].at("usage"), usage);
 }
 
+TEST(OpenAiReply, EveryPromptCountsOnce) {
+  TurnEnd other = ended(TurnFinish::kStop);
+  other.n_prompt_tokens = 50;
+  other.n_cached_tokens = 20;
+  const std::vector<WholeAnswer> answers = {{"a", {}, ended(TurnFinish::kStop)},
+                                            {"b", {}, ended(TurnFinish::kStop)},
+                                            {"c", {}, other},
+                                            {"d", {}, other}};
+  const auto usage = json::parse(R"({"prompt_tokens":55,"completion_tokens":12,"total_tokens":67,
+                                     "prompt_tokens_details":{"cached_tokens":22}})");
+  OpenAiWriter writer(header(OpenAiEndpoint::kCompletions), 2, true, 2);
+  EXPECT_EQ(json::parse(writer.whole(answers)).at("usage"), usage);
+  std::string out;
+  for (std::uint32_t i = 0; i < answers.size(); ++i) writer.append_end(out, i, answers[i].end);
+  writer.append_finish(out);
+  const auto events = events_of(out);
+  ASSERT_EQ(events.size(), 6U);
+  EXPECT_EQ(events[3].at("choices").at(0).at("index").as_int64(), 3);
+  EXPECT_EQ(events[4].at("usage"), usage);
+}
+
 TEST(OpenAiReply, OnlyFailedAndInterruptedAnswersAreFailures) {
   EXPECT_FALSE(failure_of(ended(TurnFinish::kStop)));
   EXPECT_FALSE(failure_of(ended(TurnFinish::kLength)));

@@ -26,6 +26,7 @@ namespace json = boost::json;
 constexpr std::uint32_t kDefaultCompletionTokens = 16;  // as OpenAI's own /v1/completions
 
 struct Draft : AnswerDraft {
+  std::vector<TurnInput> more_prompts;
   std::uint32_t n_choices = 1;
   std::optional<bool> include_usage;  // set: there are stream options
   std::optional<bool> logprobs;
@@ -41,29 +42,31 @@ using Forms = FormFields<Draft>;
 
 // --- fields that are more than a number ---
 
-// A text, its tokens, or a list of one of these.
-Result<void> read_prompt(Json value, Path path, Draft& draft) {
-  const json::value* prompt = &value;
-  std::string prompt_path(path);
-  if (const auto* list = value.if_array();
-      list != nullptr && !list->empty() && !list->front().is_number()) {
-    if (list->size() > 1) {
-      return fail(ErrorCode::kUnsupported, fmt::format("{} can hold only one prompt", path),
-                  std::string(path));
-    }
-    prompt = &list->front();
-    prompt_path = join_path(path, 0U);
-  }
-  if (const auto* text = prompt->if_string()) {
-    draft.turn.input = std::string(*text);
-    return {};
-  }
-  if (const auto* tokens = prompt->if_array(); tokens != nullptr && !tokens->empty()) {
-    JARIP_TRY(draft.turn.input, read_tokens(*prompt, prompt_path, draft.n_vocab));
-    return {};
+// A text or its tokens.
+Result<TurnInput> read_one_prompt(Json prompt, Path path, std::uint32_t n_vocab) {
+  if (const auto* text = prompt.if_string()) return TurnInput(std::string(*text));
+  if (const auto* tokens = prompt.if_array(); tokens != nullptr && !tokens->empty()) {
+    JARIP_TRY(auto ids, read_tokens(prompt, path, n_vocab));
+    return TurnInput(std::move(ids));
   }
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("{} must be a string or a list of token ids", prompt_path), prompt_path);
+              fmt::format("{} must be a string or a list of token ids", path), std::string(path));
+}
+
+// One prompt, or a list of them.
+Result<void> read_prompt(Json value, Path path, Draft& draft) {
+  const auto* const list = value.if_array();
+  if (list == nullptr || list->empty() || list->front().is_number()) {
+    JARIP_TRY(draft.turn.input, read_one_prompt(value, path, draft.n_vocab));
+    return {};
+  }
+  JARIP_CHECK(check_value({path, JsonType::kList, FieldUse::kUsed, {1, kMaxAnswers}}, value, path));
+  JARIP_TRY(draft.turn.input, read_one_prompt(list->front(), join_path(path, 0U), draft.n_vocab));
+  for (std::size_t i = 1; i < list->size(); ++i) {
+    JARIP_TRY(TurnInput prompt, read_one_prompt((*list)[i], join_path(path, i), draft.n_vocab));
+    draft.more_prompts.push_back(std::move(prompt));
+  }
+  return {};
 }
 
 constexpr Field<Draft> kStreamOptionFields[] = {
@@ -102,7 +105,8 @@ constexpr Field<Draft> kSharedFields[] = {
                         draft.n_choices = read_uint32(value);
                         return {};
                       })
-        .about("Answers to this prompt. The first is the one that n = 1 would get; the seeds of "
+        .about("Answers to each prompt, at most 128 to all of them. The first is the one that n = "
+               "1 would get; the seeds of "
                "the others follow from its seed."),
     used_field<Draft>("stop", JsonType::kAny, {},
                       [](Json value, Path path, Draft& draft) -> Result<void> {
@@ -202,10 +206,11 @@ constexpr Field<Draft> kChatFields[] = {
 
 constexpr Field<Draft> kCompletionFields[] = {
     used_field<Draft>("prompt", JsonType::kAny, {}, read_prompt)
-        .about("Text or its token ids, or a list of one of these.")
+        .about("Text or its token ids, or a list of these: each prompt is answered as it would be "
+               "alone, and choices are numbered prompt by prompt.")
         .schema(R"({"anyOf":[{"type":"string"},)"
                 R"({"type":"array","minItems":1,"items":{"type":"integer","minimum":0}},)"
-                R"({"type":"array","minItems":1,"maxItems":1,"items":{"anyOf":[)"
+                R"({"type":"array","minItems":1,"maxItems":128,"items":{"anyOf":[)"
                 R"({"type":"string"},)"
                 R"({"type":"array","minItems":1,"items":{"type":"integer","minimum":0}}]}}]})")
         .required(),
@@ -259,6 +264,14 @@ Result<void> settle(OpenAiEndpoint endpoint, Draft& draft) {
   if (draft.turn.echo && draft.turn.n_logprobs) {
     return fail(ErrorCode::kUnsupported, "echo is not supported together with logprobs", "echo");
   }
+  const std::size_t n_prompts = 1 + draft.more_prompts.size();
+  if (n_prompts * draft.n_choices > kMaxAnswers) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} prompts with n = {} are more than {} answers; send several requests",
+                    n_prompts, draft.n_choices, kMaxAnswers),
+        "n");
+  }
   if (endpoint == OpenAiEndpoint::kChat) {
     JARIP_CHECK(settle_chat(draft));
   } else if (!draft.max_tokens) {
@@ -280,8 +293,8 @@ Result<OpenAiRequest> parse_openai_request(OpenAiEndpoint endpoint, std::string_
   JARIP_CHECK(read_object<Draft>(
       object, {fields, kSharedFields, Forms::kRows, Common::kSampling, Common::kShare}, {}, draft));
   JARIP_CHECK(settle(endpoint, draft));
-  return OpenAiRequest{std::move(draft.turn), draft.n_choices, draft.is_stream,
-                       draft.include_usage.value_or(false)};
+  return OpenAiRequest{std::move(draft.turn), std::move(draft.more_prompts), draft.n_choices,
+                       draft.is_stream, draft.include_usage.value_or(false)};
 }
 
 void describe_openai_requests(SchemaSet& schemas) {

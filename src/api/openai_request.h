@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "api/schema_set.h"
 #include "app/turn.h"
@@ -15,12 +16,13 @@ enum class OpenAiEndpoint : std::uint8_t { kChat, kCompletions };
 
 struct OpenAiRequest {
   Turn turn;
-  std::uint32_t n_choices = 1;
+  std::vector<TurnInput> more_prompts = {};  // of texts: those after the turn's own
+  std::uint32_t n_choices = 1;               // of each prompt
   bool is_stream = false;
   bool include_usage = false;  // of a stream; other answers always have it
 };
 
-inline constexpr std::uint32_t kMaxAnswers = 128;
+inline constexpr std::uint32_t kMaxAnswers = 128;  // to all prompts of a request together
 
 // n_vocab bounds token ids. Errors: kInvalidArgument and kUnsupported, naming the field by its path
 // ("messages[1].content[0].type").

@@ -129,6 +129,28 @@ TEST(OpenAiRequest, ReadsPromptsOfEveryForm) {
   EXPECT_EQ(std::get<Tokens>(input("[[1]]")), Tokens{1});
 }
 
+TEST(OpenAiRequest, ReadsSeveralPrompts) {
+  const OpenAiRequest request = parsed(kCompletions, R"({"prompt":["a",[3,4],"c"],"n":2})");
+  EXPECT_EQ(std::get<std::string>(request.turn.input), "a");
+  ASSERT_EQ(request.more_prompts.size(), 2U);
+  EXPECT_EQ(std::get<std::vector<TokenId>>(request.more_prompts[0]), (std::vector<TokenId>{3, 4}));
+  EXPECT_EQ(std::get<std::string>(request.more_prompts[1]), "c");
+  EXPECT_EQ(request.n_choices, 2U);
+}
+
+TEST(OpenAiRequest, PromptsAndTheirAnswersAreBounded) {
+  auto prompts = [](std::size_t count, int n) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i) list += i == 0 ? R"("a")" : R"(,"a")";
+    return parse_openai_request(
+        kCompletions, R"({"prompt":[)" + list + R"(],"n":)" + std::to_string(n) + "}", 100);
+  };
+  EXPECT_TRUE(prompts(128, 1));
+  EXPECT_TRUE(prompts(64, 2));
+  EXPECT_EQ(prompts(129, 1).error().where, "prompt");
+  EXPECT_EQ(prompts(65, 2).error().where, "n");
+}
+
 TEST(OpenAiRequest, AStringIsAListOfOneStop) {
   EXPECT_EQ(parsed(kChat, chat(R"("stop":"x")")).turn.stop, std::vector<std::string>{"x"});
   EXPECT_TRUE(parsed(kChat, chat(R"("stop":[])")).turn.stop.empty());
@@ -318,7 +340,8 @@ TEST(OpenAiRequest, RefusesWrongTypesByName) {
       {kCompletions, R"({"prompt":[]})", kInvalid, "prompt"},
       {kCompletions, R"({"prompt":[[]]})", kInvalid, "prompt[0]"},
       {kCompletions, R"({"prompt":[[[1]]]})", kInvalid, "prompt[0][0]"},
-      {kCompletions, R"({"prompt":["a","b"]})", kUnsupported, "prompt"},
+      {kCompletions, R"({"prompt":["a",1]})", kInvalid, "prompt[1]"},
+      {kCompletions, R"({"prompt":["a",[1,100]]})", kInvalid, "prompt[1][1]"},
   };
   for (const Refused& row : table) expect_refused(row);
 }

@@ -414,6 +414,26 @@ TEST_F(RoutesTest, AClientThatLeavesCancelsAllItsAnswers) {
   EXPECT_TRUE(eventually_idle());
 }
 
+TEST_F(RoutesTest, SeveralPromptsAreAnsweredInTheirOrder) {
+  const auto reply = post("/v1/completions", R"({"prompt":["say a","say b c","say d"],"n":2})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const json::value body = json::parse(reply.body);
+  std::string texts;
+  for (const json::value& choice : body.at("choices").as_array()) {
+    texts += std::to_string(choice.at("index").as_int64());
+    texts += choice.at("text").as_string();
+  }
+  EXPECT_EQ(texts, "0a1a2bc3bc4d5d");
+  EXPECT_EQ(body.at("usage").at("prompt_tokens").as_int64(), 12);
+}
+
+TEST_F(RoutesTest, OneOfSeveralPromptsThatIsRefusedLeavesNoneRunning) {
+  const auto reply = post("/v1/completions", R"({"prompt":["hang","stall","overflow"]})");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_TRUE(reply.body.contains("context_length_exceeded")) << reply.body;
+  EXPECT_TRUE(eventually_idle());
+}
+
 TEST_F(RoutesTest, ALongStreamLosesNothing) {
   const auto events = events_of(chat("count 5000", R"(,"stream":true)"));
   std::string text;

@@ -70,14 +70,16 @@ struct Infill {
   std::string begun;  // how the gap's text begins already
 };
 
+// Messages go through the chat template; text and token ids go in as they are.
+using TurnInput = std::variant<std::vector<Message>, std::string, std::vector<TokenId>, Infill>;
+
 struct Turn {
   // Who asks: answers of one owner may share what they compute, and the machine is shared between
   // owners by weight. 0: nobody, where no keys are needed.
   std::uint64_t owner = 0;
   std::uint32_t weight = 1;
   std::string model;  // as the caller named it; empty: the only one loaded
-  // Messages go through the chat template; text and token ids go in as they are.
-  std::variant<std::vector<Message>, std::string, std::vector<TokenId>, Infill> input;
+  TurnInput input;
   bool continues_last = false;  // the answer goes on where the last message, an assistant's, ends
   std::vector<Tool> tools;
   ToolChoice tool_choice;

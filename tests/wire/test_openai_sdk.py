@@ -122,6 +122,46 @@ def test_several_texts_have_logprobs_of_their_own(client, model):
     assert answer.usage.completion_tokens <= 8
 
 
+def test_several_prompts_get_what_each_gets_alone(client, model):
+    prompts = ["The capital of France is", "Once upon a time", "하나, 둘,"]
+    options = {"model": model, "temperature": 1, "seed": 3, "max_tokens": 8, "n": 2,
+               "logprobs": 2, "echo": False}
+    alone = [client.completions.create(prompt=prompt, **options) for prompt in prompts]
+    batch = client.completions.create(prompt=prompts, **options)
+    assert [choice.index for choice in batch.choices] == list(range(6))
+    expected = [(choice.text, choice.seed, choice.logprobs, choice.finish_reason)
+                for answer in alone for choice in answer.choices]
+    assert [(choice.text, choice.seed, choice.logprobs, choice.finish_reason)
+            for choice in batch.choices] == expected
+    assert batch.usage.prompt_tokens == sum(answer.usage.prompt_tokens for answer in alone)
+    assert batch.usage.completion_tokens == sum(answer.usage.completion_tokens for answer in alone)
+    streamed = [""] * 6
+    for chunk in client.completions.create(prompt=prompts, **options, stream=True,
+                                           stream_options={"include_usage": True}):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.text
+    assert streamed == [text for text, *_ in expected]
+    assert chunk.usage.prompt_tokens == batch.usage.prompt_tokens
+    assert chunk.usage.completion_tokens == batch.usage.completion_tokens
+
+
+def test_several_prompts_as_tokens_and_with_echo(server, client, model):
+    prompts = ["The capital of France is", "Once upon a time"]
+    tokens = [server.post("/tokenize", {"content": prompt, "add_special": True}).json["tokens"]
+              for prompt in prompts]
+    options = {"model": model, "temperature": 0, "max_tokens": 4, "echo": True}
+    texts = client.completions.create(prompt=prompts, **options)
+    ids = client.completions.create(prompt=tokens, **options)
+    assert [choice.text for choice in ids.choices] == [choice.text for choice in texts.choices]
+    for choice, prompt in zip(texts.choices, prompts, strict=True):
+        assert choice.text.startswith(prompt) and len(choice.text) > len(prompt)
+
+
+def test_several_prompts_without_a_seed_get_one_each(client, model):
+    answer = client.completions.create(model=model, prompt=["Once", "Once"], max_tokens=2)
+    assert answer.choices[0].seed != answer.choices[1].seed
+
+
 def test_errors_are_the_sdks_own(client, model):
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model=model, messages=ask("hi"), extra_body={"best_of": 2})

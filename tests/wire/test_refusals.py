@@ -84,7 +84,9 @@ def test_messages_that_cannot_be_honoured(server, messages, param):
 
 @pytest.mark.parametrize(("fields", "param"), [
     ({"prompt": []}, "prompt"),
-    ({"prompt": ["a", "b"]}, "prompt"),
+    ({"prompt": ["a", 1]}, "prompt[1]"),
+    ({"prompt": ["a"] * 129}, "prompt"),
+    ({"prompt": ["a"] * 43, "n": 3}, "n"),
     ({"prompt": [10**9]}, "prompt[0]"),
     ({"prompt": [-1]}, "prompt[0]"),
     ({"prompt": "x", "suffix": "y"}, "suffix"),
