@@ -52,26 +52,34 @@ std::string logprobs_json(OpenAiEndpoint endpoint, std::span<const TokenDetail> 
 // What all choices used, in their order. A prompt counts once, however many answers it has.
 class Usage {
  public:
-  explicit Usage(std::uint32_t n_per_prompt) : n_per_prompt_(n_per_prompt) {}
+  Usage(std::uint32_t n_per_prompt, OpenAiEndpoint endpoint)
+      : n_per_prompt_(n_per_prompt), endpoint_(endpoint) {}
 
   void add(const TurnEnd& end) {
     n_new_ += end.n_new_tokens;
+    n_reasoning_ += end.n_reasoning_tokens;
     if (n_choices_++ % n_per_prompt_ != 0) return;
     n_prompt_ += end.n_prompt_tokens;
     n_cached_ += end.n_cached_tokens;
   }
   [[nodiscard]] std::string json() const {
-    return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
-                       R"("prompt_tokens_details":{{"cached_tokens":{}}}}})",
-                       n_prompt_, n_new_, n_prompt_ + n_new_, n_cached_);
+    return fmt::format(
+        R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
+        R"("prompt_tokens_details":{{"cached_tokens":{}}}{}}})",
+        n_prompt_, n_new_, n_prompt_ + n_new_, n_cached_,
+        is_chat(endpoint_)
+            ? fmt::format(R"(,"completion_tokens_details":{{"reasoning_tokens":{}}})", n_reasoning_)
+            : "");
   }
 
  private:
   std::uint32_t n_per_prompt_;
+  OpenAiEndpoint endpoint_;
   std::uint64_t n_choices_ = 0;
   std::uint64_t n_prompt_ = 0;
   std::uint64_t n_cached_ = 0;
   std::uint64_t n_new_ = 0;
+  std::uint64_t n_reasoning_ = 0;
 };
 
 std::string_view finish_reason(const TurnEnd& end, bool has_calls) {
@@ -187,7 +195,7 @@ void OpenAiWriter::append_end(std::string& out, std::uint32_t choice, const Turn
 
 void OpenAiWriter::append_finish(std::string& out) {
   if (include_usage_) {
-    Usage usage(n_per_prompt_);
+    Usage usage(n_per_prompt_, header_.endpoint);
     for (const Choice& choice : choices_) usage.add(choice.end);
     append_sse_event(out, fmt::format(R"({}],"usage":{}}})", prefix_, usage.json()));
   }
@@ -200,7 +208,7 @@ void OpenAiWriter::append_error(std::string& out, const Error& error) {
 
 std::string OpenAiWriter::whole(const std::vector<WholeAnswer>& answers) {
   std::string choices;
-  Usage usage(n_per_prompt_);
+  Usage usage(n_per_prompt_, header_.endpoint);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const WholeAnswer& answer = answers[i];
     std::size_t offset = 0;

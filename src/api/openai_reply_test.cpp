@@ -22,6 +22,7 @@ TurnEnd ended(TurnFinish finish) {
   end.n_prompt_tokens = 5;
   end.n_cached_tokens = 2;
   end.n_new_tokens = 3;
+  end.n_reasoning_tokens = 1;
   end.seed = 0xFFFFFFFFFFFFFFFFU;  // as JSON's readers take it: -1
   return end;
 }
@@ -86,7 +87,8 @@ TEST(OpenAiReply, UsageComesInAChunkOfItsOwnAndOnlyWhenAsked) {
   EXPECT_TRUE(events[3].at("choices").as_array().empty());
   EXPECT_EQ(events[3].at("usage"),
             json::parse(R"({"prompt_tokens":5,"completion_tokens":3,"total_tokens":8,
-                            "prompt_tokens_details":{"cached_tokens":2}})"));
+                            "prompt_tokens_details":{"cached_tokens":2},
+                            "completion_tokens_details":{"reasoning_tokens":1}})"));
 }
 
 TEST(OpenAiReply, AnEmptyAnswerStillHasItsRoleAndItsEnd) {
@@ -180,7 +182,8 @@ TEST(OpenAiReply, SeveralChoicesAreToldApartAndThePromptCountsOnce) {
   EXPECT_EQ(whole.at("choices").at(1).at("message").at("content"), "b");
   EXPECT_EQ(whole.at("choices").at(1).at("finish_reason"), "length");
   const auto usage = json::parse(R"({"prompt_tokens":5,"completion_tokens":6,"total_tokens":11,
-                                     "prompt_tokens_details":{"cached_tokens":2}})");
+                                     "prompt_tokens_details":{"cached_tokens":2},
+                                     "completion_tokens_details":{"reasoning_tokens":2}})");
   EXPECT_EQ(whole.at("usage"), usage);
   OpenAiWriter writer(header(OpenAiEndpoint::kChat), 2, true);
   std::string out;

@@ -17,8 +17,8 @@ namespace {
 std::string usage_json(const TurnEnd& end) {
   return fmt::format(
       R"({{"input_tokens":{},"input_tokens_details":{{"cached_tokens":{},"cache_write_tokens":0}},)"
-      R"("output_tokens":{},"output_tokens_details":{{"reasoning_tokens":0}},"total_tokens":{}}})",
-      end.n_prompt_tokens, end.n_cached_tokens, end.n_new_tokens,
+      R"("output_tokens":{},"output_tokens_details":{{"reasoning_tokens":{}}},"total_tokens":{}}})",
+      end.n_prompt_tokens, end.n_cached_tokens, end.n_new_tokens, end.n_reasoning_tokens,
       std::uint64_t{end.n_prompt_tokens} + end.n_new_tokens);
 }
 

@@ -37,7 +37,11 @@ double steady_ms() {
 
 Answer::Answer(AnswerRequest request)
     : request_(std::move(request)), decoder_(request_.stop, request_.min_indent) {
-  if (request_.split) splitter_.emplace(*std::move(request_.split));
+  if (!request_.split) return;
+  if (request_.split->reasoning) {
+    meter_.emplace(*request_.split->reasoning, request_.split->begins_in_reasoning);
+  }
+  splitter_.emplace(*std::move(request_.split));
 }
 
 void Answer::take(Event event) {
@@ -54,10 +58,11 @@ void Answer::take(Event event) {
 void Answer::take_token(TokenEvent event) {
   if (decoder_.stopped() || cut_by_time_) return;
   const TokenText text = request_.text_of(event.token);
+  const std::string_view bytes = text.is_control ? std::string_view() : text.bytes;
+  if (meter_) meter_->take(bytes);
   std::optional<TokenDetail> detail;
   if (event.logprob) detail = detail_of(event);
-  TextDelta delta =
-      decoder_.push(text.is_control ? std::string_view() : text.bytes, std::move(detail));
+  TextDelta delta = decoder_.push(bytes, std::move(detail));
   cut_by_time_ = is_late(delta.text);
   emit(std::move(delta));
   if (decoder_.stopped() || cut_by_time_) cancel_rest();
@@ -83,6 +88,7 @@ void Answer::take_end(EndEvent event) {
               .n_prompt_tokens = event.n_prompt_tokens,
               .n_cached_tokens = event.n_cached_tokens,
               .n_new_tokens = event.n_new_tokens + (event.end_token ? 1 : 0),
+              .n_reasoning_tokens = meter_ ? meter_->n_tokens() : 0,
               .seed = request_.seed,
               .queue_ms = event.queue_ms,
               .prefill_ms = event.prefill_ms,

@@ -12,6 +12,7 @@
 
 #include "app/answer_decoder.h"
 #include "app/answer_splitter.h"
+#include "app/reasoning_meter.h"
 #include "app/turn.h"
 #include "engine/engine.h"
 
@@ -64,6 +65,7 @@ class Answer {
   AnswerRequest request_;
   AnswerDecoder decoder_;
   std::optional<AnswerSplitter> splitter_;
+  std::optional<ReasoningMeter> meter_;
   std::optional<double> first_token_ms_;
   bool cut_by_time_ = false;
 

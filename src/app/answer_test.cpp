@@ -215,5 +215,31 @@ TEST(AnswerTest, CallsComeApartWithIdsThatFollowFromTheirKey) {
   EXPECT_NE(calls_with(8).first.id, first.id);
 }
 
+TEST(AnswerTest, TokensOfReasoningAreCounted) {
+  static constexpr std::array<std::string_view, 6> kPieces = {"<think>", "hm",  "m</",
+                                                              "think>",  "Yes", "."};
+  const auto n_of = [&](const std::optional<ReasoningShape>& reasoning) {
+    std::uint32_t n = 99;
+    Heard heard;
+    AnswerRequest request = heard.request({"."});
+    request.text_of = [](TokenId token) { return TokenText{kPieces[token]}; };
+    request.split = SplitOptions{.reasoning = reasoning,
+                                 .begins_in_reasoning = false,
+                                 .shape = nullptr,
+                                 .names = {},
+                                 .is_constrained = false};
+    request.sink = [&](TurnEvent event) {
+      if (const auto* end = std::get_if<TurnEnd>(&event)) n = end->n_reasoning_tokens;
+    };
+    Answer answer(std::move(request));
+    answer.started(1);
+    for (TokenId id = 0; id < kPieces.size(); ++id) answer.take(token(id));
+    answer.take(end(FinishReason::kEndToken));
+    return n;
+  };
+  EXPECT_EQ(n_of(ReasoningShape{"<think>", "</think>"}), 2U);
+  EXPECT_EQ(n_of({}), 0U);
+}
+
 }  // namespace
 }  // namespace jarip

@@ -139,7 +139,8 @@ struct TurnEnd {
   std::optional<std::string> stop;  // the stop string that ended the answer
   std::uint32_t n_prompt_tokens = 0;
   std::uint32_t n_cached_tokens = 0;
-  std::uint32_t n_new_tokens = 0;  // the end token, if any, included
+  std::uint32_t n_new_tokens = 0;        // the end token, if any, included
+  std::uint32_t n_reasoning_tokens = 0;  // of these, between the marks of the reasoning
   std::uint64_t seed = 0;
   double queue_ms = 0;
   double prefill_ms = 0;

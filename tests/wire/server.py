@@ -61,10 +61,10 @@ class Keys:
 class Process:
     """The process and the lines of its standard error."""
 
-    def __init__(self, *arguments, home=None):
-        """home: another than the tests' own, which has no keys."""
+    def __init__(self, *arguments, home=None, model=None):
+        """home: another than the tests' own, which has no keys. model: another than the tests'."""
         self.process = subprocess.Popen(
-            [BINARY, "serve", model_path(), *arguments], env=environment(home),
+            [BINARY, "serve", model or model_path(), *arguments], env=environment(home),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self._incoming = queue.Queue()
@@ -201,8 +201,8 @@ class Server:
             return answer
 
 
-def start_server(*arguments, home=None):
-    process = Process("--port", "0", *arguments, home=home)
+def start_server(*arguments, home=None, model=None):
+    process = Process("--port", "0", *arguments, home=home, model=model)
     try:
         match = process.wait_for_line(READY)
     except BaseException:
