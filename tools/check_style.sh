@@ -15,12 +15,12 @@ if [[ ${1-} == --fix ]]; then
   clang-format-19 -i "${cpp[@]}"
   build/venv/bin/ruff check --quiet --no-cache --fix "${python[@]}" || status=1
 else
-  for file in "${cpp[@]}"; do
-    if ! clang-format-19 --dry-run --Werror --ferror-limit=1 "$file" 2>/dev/null; then
-      echo "$file: not in its form; make format mends it"
-      status=1
-    fi
-  done
+  # One call for all: starting one a file takes eight times as long.
+  if ! problems=$(clang-format-19 --dry-run --Werror "${cpp[@]}" 2>&1); then
+    sed -nE 's/^([^:]+):[0-9]+:[0-9]+: error:.*/\1: not in its form; make format mends it/p' \
+      <<<"$problems" | sort -u
+    status=1
+  fi
   build/venv/bin/ruff check --quiet --no-cache "${python[@]}" || status=1
 fi
 for script in "${shell[@]}"; do
