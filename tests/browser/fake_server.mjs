@@ -90,9 +90,15 @@ export class FakeServer {
     await this.play(script, response, () => gone);
   }
 
-  async play({ pieces, pauseMs = 5, error, breakOff }, response, gone) {
+  async play({ thoughts = [], pieces, pauseMs = 5, error, breakOff }, response, gone) {
     const send = (value) => response.write(`data: ${JSON.stringify(value)}\n\n`);
     send({ choices: [{ delta: { role: 'assistant', content: '' }, finish_reason: null }] });
+    for (const thought of thoughts) {
+      await pause(pauseMs);
+      if (gone()) return;
+      const delta = { reasoning_content: thought, reasoning: thought };
+      send({ choices: [{ delta, finish_reason: null }] });
+    }
     for (const content of pieces) {
       await pause(pauseMs);
       if (gone()) return;

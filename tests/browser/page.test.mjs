@@ -100,6 +100,39 @@ describe('an answer', () => {
     assert.match(server.requests.at(-1).messages[1].content, /^word0 word1 /);
   });
 
+  it('shows its reasoning until it begins, then folds it away', async () => {
+    server.scripts = [{ thoughts: ['Let me', ' think.'], pieces: ['Done', '.'], pauseMs: 400 }];
+    const page = await open();
+    await ask(page, 'Why?');
+    const reasoning = page.locator('details.reasoning');
+    const isOpen = () => reasoning.evaluate((element) => element.open);
+    await page.getByText('Let me think.').waitFor();
+    assert.equal(await isOpen(), true);
+    assert.match(await page.locator('.progress').innerText(), /Thinking/);
+    await waitForEnd(page);
+    assert.equal(await isOpen(), false);
+    assert.equal(await page.getByText('Let me think.').isVisible(), false);
+    await reasoning.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await page.getByText('Let me think.').isVisible(), true);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.keyboard.press('Space');
+    assert.equal(await isOpen(), false);
+  });
+
+  it('keeps its reasoning open for a reader who opened it', async () => {
+    server.scripts = [{ thoughts: ['Hm.'], pieces: ['One', ' two', ' three.'], pauseMs: 300 }];
+    const page = await open();
+    await ask(page, 'Count');
+    await page.getByText('One').waitFor();
+    await page.locator('details.reasoning summary').click();
+    await waitForEnd(page);
+    assert.equal(await page.getByText('Hm.').isVisible(), true);
+    await page.reload();
+    assert.equal(await page.locator('details.reasoning summary').innerText(), 'Reasoning');
+    assert.equal(await page.getByText('Hm.').isVisible(), false);
+  });
+
   it('can be given again, and the earlier one is still there', async () => {
     server.scripts = [hello, { pieces: ['Another.'] }];
     const page = await open();

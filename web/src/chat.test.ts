@@ -83,6 +83,24 @@ describe('Chat', () => {
     });
   });
 
+  it('keeps reasoning apart from the answer, and out of the next question', async () => {
+    await asked('hi');
+    send({ choices: [{ delta: { reasoning_content: 'Let me' } }] });
+    send({ choices: [{ delta: { reasoning_content: ' see.' } }] });
+    await vi.waitFor(() =>
+      expect(lastAnswer()).toEqual({ text: '', reasoning: 'Let me see.', state: 'writing' }),
+    );
+    sendText('Yes.');
+    send('[DONE]');
+    await settled();
+    expect(lastAnswer()).toMatchObject({ text: 'Yes.', reasoning: 'Let me see.', state: 'done' });
+    chat.close();
+    chat = newChat();
+    expect(lastAnswer()?.reasoning).toBe('Let me see.');
+    await asked('and?');
+    expect(JSON.stringify(sent.at(-1)?.messages)).not.toContain('see');
+  });
+
   it('asks nothing blank and nothing while an answer is under way', async () => {
     expect(chat.ask(' \n')).toBe(false);
     await asked('one');

@@ -181,10 +181,12 @@ export class Chat {
     signal: AbortSignal,
   ): Promise<AnswerFacts | undefined> {
     const clock = new AnswerClock();
-    let pending = '';
+    const pending = { reasoning: '', text: '' };
     const flush = () => {
-      if (pending !== '') this.apply({ type: 'append', id, text: pending });
-      pending = '';
+      if (pending.reasoning !== '') this.apply({ type: 'think', id, text: pending.reasoning });
+      if (pending.text !== '') this.apply({ type: 'append', id, text: pending.text });
+      pending.reasoning = '';
+      pending.text = '';
     };
     let tokens: number | undefined;
     let cut = false;
@@ -192,10 +194,10 @@ export class Chat {
       for await (const event of complete(request, signal)) {
         if (event.type === 'usage') tokens = event.tokens;
         if (event.type === 'finish') cut = event.reason === 'length';
-        if (event.type !== 'text') continue;
+        if (event.type !== 'text' && event.type !== 'reasoning') continue;
         clock.piece();
-        if (pending === '') this.needs.soon(flush);
-        pending += event.text;
+        if (pending.reasoning === '' && pending.text === '') this.needs.soon(flush);
+        pending[event.type] += event.text;
       }
     } finally {
       flush();

@@ -57,6 +57,20 @@ describe('complete', () => {
     ]);
   });
 
+  it('tells reasoning from the answer', async () => {
+    answerWith(
+      stream(
+        { choices: [{ delta: { reasoning_content: 'hm', reasoning: 'hm' } }] },
+        delta('A'),
+        '[DONE]',
+      ),
+    );
+    expect(await collect()).toEqual([
+      { type: 'reasoning', text: 'hm' },
+      { type: 'text', text: 'A' },
+    ]);
+  });
+
   it('asks for a stream with usage, and for no limit that was not set', async () => {
     const fetched = vi.fn((_path: string, _init: RequestInit) => Promise.resolve(stream('[DONE]')));
     vi.stubGlobal('fetch', fetched);

@@ -13,6 +13,7 @@ export interface CompletionRequest {
 }
 
 export type CompletionEvent =
+  | { type: 'reasoning'; text: string }
   | { type: 'text'; text: string }
   | { type: 'finish'; reason: string }
   | { type: 'usage'; tokens: number };
@@ -74,7 +75,10 @@ async function post(request: CompletionRequest, signal: AbortSignal): Promise<Re
 }
 
 interface Chunk {
-  choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
+  choices?: {
+    delta?: { content?: string | null; reasoning_content?: string | null };
+    finish_reason?: string | null;
+  }[];
   usage?: { completion_tokens?: number } | null;
   error?: { message?: string; code?: string | null };
 }
@@ -84,6 +88,8 @@ function* readChunk(data: string): Generator<CompletionEvent> {
   if (!chunk) throw fail('interrupted');
   if (chunk.error) throw fail('server', chunk.error.message);
   const choice = chunk.choices?.[0];
+  const thought = choice?.delta?.reasoning_content;
+  if (thought) yield { type: 'reasoning', text: thought };
   if (choice?.delta?.content) yield { type: 'text', text: choice.delta.content };
   if (choice?.finish_reason) yield { type: 'finish', reason: choice.finish_reason };
   if (typeof chunk.usage?.completion_tokens === 'number') {

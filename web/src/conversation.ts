@@ -29,6 +29,8 @@ export interface AnswerFacts {
 
 export interface Answer {
   text: string;
+  /** What came before the text. */
+  reasoning?: string;
   state: AnswerState;
   failure?: Failure;
   facts?: AnswerFacts;
@@ -57,6 +59,7 @@ export type Change =
   | { type: 'again'; id: string }
   | { type: 'stage'; id: string; state: 'reading' | 'writing' }
   | { type: 'append'; id: string; text: string }
+  | { type: 'think'; id: string; text: string }
   | { type: 'finish'; id: string; facts: AnswerFacts | undefined }
   | { type: 'stop'; id: string }
   | { type: 'fail'; id: string; failure: Failure }
@@ -105,6 +108,12 @@ function changeTurn(turn: Turn, action: Exclude<Change, { type: 'ask' | 'replace
         ...answer,
         state: 'writing',
         text: answer.text + action.text,
+      }));
+    case 'think':
+      return changeLast(turn, (answer) => ({
+        ...answer,
+        state: 'writing',
+        reasoning: (answer.reasoning ?? '') + action.text,
       }));
     case 'finish':
       return changeLast(turn, (answer) => ({

@@ -92,9 +92,10 @@ function isTurn(value: unknown): value is Turn {
 
 function isAnswer(value: unknown): value is Answer {
   if (!isRecord(value)) return false;
-  const { text, state, facts, failure } = value;
+  const { text, reasoning, state, facts, failure } = value;
   return (
     typeof text === 'string' &&
+    (reasoning === undefined || typeof reasoning === 'string') &&
     STATES.has(String(state)) &&
     (facts === undefined || isFacts(facts)) &&
     (state === 'failed' ? isFailure(failure) : failure === undefined)

@@ -8,6 +8,7 @@ import { AnswerText } from './answer_text';
 import { IconButton } from './icon_button';
 import { AgainIcon, CopyIcon, DoneIcon, LeftIcon, RightIcon } from './icons';
 import type { QuestionBoxHandle } from './question_box';
+import { Reasoning } from './reasoning';
 
 interface TurnViewProps {
   turn: Turn;
@@ -32,6 +33,13 @@ export const TurnView = memo(function TurnView(props: TurnViewProps) {
       </p>
       <h3 className="visually-hidden">{strings.theAnswer}</h3>
       <div className="answer" data-state={answer.state} aria-busy={!isFinal(answer)}>
+        {answer.reasoning && (
+          <Reasoning
+            key={turn.shown}
+            text={answer.reasoning}
+            alone={answer.text === '' && !isFinal(answer)}
+          />
+        )}
         {answer.text !== '' && <AnswerText text={answer.text} />}
         {answer.failure && (
           <FailureNote failure={answer.failure} onRetry={canAskAgain ? again : undefined} />
@@ -59,7 +67,8 @@ export const TurnView = memo(function TurnView(props: TurnViewProps) {
 
 function Progress({ answer }: { answer: Answer }) {
   const { strings } = useSpeech();
-  const words = { waiting: strings.waiting, reading: strings.reading, writing: strings.writing };
+  const writing = answer.reasoning && answer.text === '' ? strings.thinking : strings.writing;
+  const words = { waiting: strings.waiting, reading: strings.reading, writing };
   return (
     <p className="progress">
       <span className="pulse" aria-hidden="true" />
