@@ -174,6 +174,7 @@ void Engine::State::step() {
                   .n_pages = cache.n_pages(),
                   .quick = is_quick(Clock::now())},
                  *this, plan);
+  fair.set_passing(plan.n_passing);
   carry_out(plan);
   compute();
   sample();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <thread>
 
 #include "engine/engine_fixture.h"
@@ -196,6 +197,40 @@ TEST(EngineUsers, AShortQuestionIsNotHeldUpByAnotherUsersLongPrompts) {
   }
   for (const EventLog& log : greedy) EXPECT_FALSE(log.ended());
   gate.open();
+}
+
+TEST(EngineUsers, WhatIsLeastUrgentIsAnsweredAlthoughUrgentOnesNeverEnd) {
+  constexpr int kMostUrgent = 60;
+  Gate gate;
+  FakeModel model(kVocab, kContext);
+  model.on_step = [&](auto) { gate.hold(); };
+  std::deque<EventLog> urgent(kMostUrgent + 2);
+  EventLog patient;
+  std::atomic<int> n_asked = 0;
+  const auto engine = make_engine(model, {.max_sequences = 1});
+  std::function<void()> ask = [&] {
+    if (n_asked >= kMostUrgent) return;
+    EventLog& log = urgent[static_cast<std::size_t>(n_asked++)];
+    GenerateRequest request = make_request({1, 2}, 2);
+    request.priority = -5;
+    const auto id = engine->submit(request, log.sink([&](const Event& event) {
+      if (std::holds_alternative<EndEvent>(event)) ask();
+    }));
+    EXPECT_TRUE(id.has_value());
+  };
+  ask();
+  gate.reached.acquire();
+  std::atomic<int> n_before = 0;
+  GenerateRequest request = make_request({3, 4}, 2);
+  request.priority = 5;
+  ASSERT_TRUE(
+      engine->submit(request, patient.sink([&](const Event&) { n_before = n_asked.load(); }))
+          .has_value());
+  ask();
+  gate.open();
+  EXPECT_EQ(patient.wait().reason, FinishReason::kLength);
+  for (int i = 0; i < n_asked; ++i) urgent[static_cast<std::size_t>(i)].wait();
+  EXPECT_LT(n_before, 12);
 }
 
 TEST(EngineDeadlines, WhatWaitsTooLongFailsAndNamesItsField) {

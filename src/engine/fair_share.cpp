@@ -46,6 +46,12 @@ void FairShare::charge(std::uint32_t user, double n_tokens) {
   services_[user].service += n_tokens / static_cast<double>(services_[user].weight);
 }
 
+void FairShare::set_passing(std::span<const std::uint32_t> n_passing) {
+  for (std::size_t user = 0; user < n_passing.size(); ++user) {
+    services_[user].n_passing = n_passing[user];
+  }
+}
+
 // To which those are lifted who begin to want.
 double FairShare::floor() const {
   double least = std::numeric_limits<double>::infinity();

@@ -19,6 +19,8 @@ namespace jarip {
 struct UserService {
   double service = 0;  // tokens / weight
   float weight = 1;
+  // Requests that started one after the other although one of the user's own had waited longer.
+  std::uint32_t n_passing = 0;
 };
 
 class FairShare {
@@ -38,6 +40,9 @@ class FairShare {
   void leave(std::uint32_t user);
 
   void charge(std::uint32_t user, double n_tokens);
+
+  // For every place of users().
+  void set_passing(std::span<const std::uint32_t> n_passing);
 
   // Places of users without requests mean nothing.
   [[nodiscard]] std::span<const UserService> users() const { return services_; }

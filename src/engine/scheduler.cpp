@@ -25,11 +25,14 @@ constexpr float kPatientCost = 1.5F;
 constexpr float kPromptsPart = 0.25F;
 // A prompt's part of a step; fewer tokens would take hardly less time.
 constexpr std::uint32_t kLeastChunk = 8;
-// The first of a user's prompts gets this part of what the user gets.
+// The oldest of a user's prompts gets this part of what the user gets, and the first as well.
 constexpr float kFirstPart = 0.25F;
 
 // Service that a user is ahead of another, beyond what parking costs, before it is parked.
 constexpr double kPatience = 512;
+
+// A user's requests that may start in a row before one of its own that has waited longer.
+constexpr std::uint32_t kMostPassing = 7;
 
 // Of how many users behind the first in line one request is looked at in a step, at most.
 constexpr int kMostLookedAt = 8;
@@ -63,6 +66,7 @@ void Scheduler::plan(const SchedulerInput& input, PageSource& pages, StepPlan& p
   share_tokens(input.quick);
   share_pages(pages, plan);
   share_drafts(plan);
+  plan.n_passing = n_passing_;
 }
 
 void Scheduler::look_at(const SchedulerInput& input) {
@@ -71,7 +75,11 @@ void Scheduler::look_at(const SchedulerInput& input) {
   n_free_pages_ = input.n_free_pages;
   n_pages_ = input.n_pages;
   committed_.clear();
-  for (const UserService& user : users_) committed_.push_back(user.service);
+  n_passing_.clear();
+  for (const UserService& user : users_) {
+    committed_.push_back(user.service);
+    n_passing_.push_back(user.n_passing);
+  }
   running_.clear();
   waiting_.clear();
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -144,7 +152,8 @@ bool Scheduler::may_pass(const SchedulerEntry& entry, std::uint32_t head) const 
 std::uint32_t Scheduler::next_waiting() const {
   const auto rank = [this](std::uint32_t i) {
     const SchedulerEntry& entry = entries_[i];
-    return std::tuple(committed_[entry.user], entry.user, entry.priority, i);
+    const bool is_oldest_next = n_passing_[entry.user] >= kMostPassing;
+    return std::tuple(committed_[entry.user], entry.user, is_oldest_next ? 0 : entry.priority, i);
   };
   const auto next = std::ranges::min_element(waiting_, {}, rank);
   return static_cast<std::uint32_t>(next - waiting_.begin());
@@ -165,6 +174,10 @@ void Scheduler::start(std::uint32_t i, const PageSource::Cached& cached, StepPla
   n_free_pages_ -= cached.n_free_pages;
   committed_[entry.user] += pending_service(entry);
   running_.insert(std::ranges::lower_bound(running_, i), i);
+  const bool passes = std::ranges::any_of(waiting_, [&](std::uint32_t other) {
+    return other < i && entries_[other].user == entry.user;
+  });
+  n_passing_[entry.user] = passes ? n_passing_[entry.user] + 1 : 0;
   plan.started.push_back(i);
 }
 
@@ -249,7 +262,9 @@ void Scheduler::share_tokens(bool quick) {
 void Scheduler::share_among(std::span<const std::uint32_t> prompts, Budget& budget) {
   const std::uint32_t first = prompts.front();
   const float most = std::min(budget.cost, static_cast<float>(budget.n_tokens) * cost_of(first));
-  feed(first, most * kFirstPart, budget);
+  const std::uint32_t oldest = std::ranges::min(prompts);
+  feed(oldest, most * kFirstPart, budget);
+  if (first != oldest) feed(first, most * kFirstPart, budget);
   by_left_.assign(prompts.begin(), prompts.end());
   std::ranges::sort(by_left_, {}, [this](std::uint32_t i) {
     return std::tuple(n_pending(entries_[i]) - shares_[i], i);

@@ -2,7 +2,8 @@
 // feeds. Pure: numbers of sequences, users and pages in, a plan out; the object only holds limits
 // and scratch memory. Called by the engine's thread, and by simulations. The rules:
 //   - Users come in order of the service they have had (fair_share.h). Of one user, what has the
-//     lower priority number comes first, then what arrived first.
+//     lower priority number comes first, then what arrived first; but when seven have started that
+//     passed one that arrived before them, the next is the one that arrived first.
 //   - Who waits starts in that order, prompts that run being counted as service already, when a
 //     slot is free and the free pages hold all its tokens, what running prompts still need, and one
 //     page more for each running sequence. Nobody of the same user overtakes. While the first in
@@ -11,8 +12,9 @@
 //   - Without a slot or pages, sequences of a user who is far ahead are parked for it: so far that
 //     what is computed again is less than what the user had more.
 //   - Sequences that decode feed one token each. The rest of the step goes to prompts, user after
-//     user; of one user, a quarter to the first prompt and then to those with the fewest tokens
-//     left, so that a short one doesn't wait behind a long one, nor the long one forever.
+//     user; of one user, a quarter to the oldest prompt, a quarter to the first, and then to those
+//     with the fewest tokens left, so that a short one doesn't wait behind a long one, nor the long
+//     one forever.
 //   - Who would compute the same page as one before it waits for that page instead.
 //   - A token costs the more the more tokens it looks back on, and a step has a limit of cost as
 //     well as of tokens: whoever comes next waits for its end. In quick steps the limit is a
@@ -77,6 +79,7 @@ struct StepPlan {
   std::vector<std::uint32_t> parked;   // indices: give all pages back, compute from the start later
   std::vector<std::uint32_t> started;  // indices
   std::vector<PlannedChunk> chunks;    // never empty when there are entries
+  std::vector<std::uint32_t> n_passing;  // of each user from now on
 };
 
 // What the scheduler asks about pages while it plans; entries are named by their index.
@@ -150,13 +153,14 @@ class Scheduler {
   std::uint32_t n_free_pages_ = 0;
   std::uint32_t n_pages_ = 0;
   std::span<const UserService> users_;
-  std::vector<SchedulerEntry> entries_;  // of the input; who starts has what it begins with
-  std::vector<std::uint32_t> running_;   // indices in order; who starts or is parked changes sides
-  std::vector<std::uint32_t> waiting_;   // the same
-  std::vector<double> committed_;        // of each user: service, with what running prompts take
-  std::vector<std::uint32_t> shares_;    // tokens to feed, one for each entry
-  std::vector<std::uint32_t> prompts_;   // running entries with a prompt to compute, in line
-  std::vector<std::uint64_t> claims_;    // pages that this step computes
+  std::vector<SchedulerEntry> entries_;   // of the input; who starts has what it begins with
+  std::vector<std::uint32_t> running_;    // indices in order; who starts or is parked changes sides
+  std::vector<std::uint32_t> waiting_;    // the same
+  std::vector<double> committed_;         // of each user: service, with what running prompts take
+  std::vector<std::uint32_t> n_passing_;  // of each user
+  std::vector<std::uint32_t> shares_;     // tokens to feed, one for each entry
+  std::vector<std::uint32_t> prompts_;    // running entries with a prompt to compute, in line
+  std::vector<std::uint64_t> claims_;     // pages that this step computes
   // Scratch.
   std::vector<std::uint32_t> by_left_;
   std::vector<std::uint32_t> line_;

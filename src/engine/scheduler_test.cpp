@@ -133,6 +133,48 @@ TEST(Scheduler, OfOneUserTheLowestPriorityNumberStartsFirst) {
   EXPECT_EQ(make_plan({2, 64}, entries, 99).started, (Indices{1, 2}));
 }
 
+TEST(Scheduler, AfterSevenThatPassedItTheOldestStartsWhateverItsPriority) {
+  std::vector<SchedulerEntry> entries = {with_priority(9, waiting(9))};
+  for (int i = 0; i < 12; ++i) entries.push_back(waiting(9));
+  std::vector<UserService> users = kOneUser;
+  Indices order;
+  for (;;) {
+    Pages pages(entries);
+    const StepPlan plan =
+        make_plan({1, 64}, {.entries = entries, .users = users, .n_free_pages = 99}, pages);
+    ASSERT_EQ(plan.started.size(), 1U);
+    order.push_back(plan.started[0]);
+    if (plan.started[0] == 0) break;
+    // It ends, and another comes.
+    entries.erase(entries.begin() + plan.started[0]);
+    entries.push_back(waiting(9));
+    users[0].n_passing = plan.n_passing[0];
+    ASSERT_LT(order.size(), 20U) << "it starves";
+  }
+  EXPECT_EQ(order, (Indices{1, 1, 1, 1, 1, 1, 1, 0}));
+}
+
+TEST(Scheduler, WhoPassesIsCountedWithinAStepAndForItsUserAlone) {
+  const std::vector<SchedulerEntry> entries = {with_priority(1, waiting(9)),
+                                               waiting(9),
+                                               waiting(9),
+                                               with_priority(1, waiting(9)),
+                                               of_user(1, with_priority(1, waiting(9))),
+                                               of_user(1, waiting(9))};
+  const std::vector<UserService> users = {{.service = 0, .n_passing = 6}, {.service = 20}};
+  Pages pages(entries);
+  const StepPlan plan =
+      make_plan({3, 64}, {.entries = entries, .users = users, .n_free_pages = 99}, pages);
+  EXPECT_EQ(plan.started, (Indices{1, 0, 2}));
+  EXPECT_EQ(plan.n_passing, (Indices{0, 0}));
+}
+
+TEST(Scheduler, TheOldestPromptGetsItsQuarterThoughOthersGoFirst) {
+  const SchedulerEntry urgent = with_priority(-1, running(60, 0));
+  EXPECT_EQ(chunks_of(make_plan({8, 64}, {running(1000, 100), urgent, urgent}, 100)),
+            (Chunks{{0, 16}, {1, 48}}));
+}
+
 TEST(SchedulerUsers, WhoHasHadLeastStartsFirst) {
   const std::vector<SchedulerEntry> entries = {waiting(9), of_user(1, waiting(9))};
   EXPECT_EQ(make_plan({1, 64}, entries, {0, 0}, 99).started, (Indices{0}));
