@@ -87,15 +87,20 @@ def pytest(folder):
         alone=folder in QUIET)
 
 
+# What is freed is kept from being used again, of which so much that memory would never settle.
+SOAK_ASAN = ("detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=8:"
+             "thread_local_quarantine_size_kb=64")
+
+
 def soak_load(kind):
     """Five minutes of clients that come and go, compared with answers of the release."""
-    further = "" if kind == "release" else " --no-memory --reference build/release/bin/jarip"
     return Suite(
         f"soak-load-{kind}",
         f"cmake --preset {kind} && ninja -C build/{kind} jarip && "
-        f"{PYTHON} tests/load/soak.py --seconds 300 --jarip build/{kind}/bin/jarip{further}",
+        f"{PYTHON} tests/load/soak.py --seconds 300 --jarip build/{kind}/bin/jarip "
+        "--reference build/release/bin/jarip --answers build/soak-answers.json",
         needs=("python-packages", "node-packages", "model", "build-release"), cores=2, alone=True,
-        timeout_s=3600)
+        timeout_s=3600, environment={"ASAN_OPTIONS": SOAK_ASAN})
 
 
 def soak_suites():
