@@ -61,8 +61,8 @@ overhead: build ## Measure what the server costs over the engine alone (ARGS="--
 
 bench-servers: build ## Measure beside llama-server, 15 minutes (ARGS=--write, the page)
 	@$(HOST_PACKAGES) build test
-	@$(PYTHON) tools/make_venv.py build/bench/venv bench/compare/requirements.txt
-	@build/bench/venv/bin/python bench/servers/compare_servers.py $(ARGS)
+	@$(PYTHON) tools/make_venv.py build/bench/servers-venv bench/servers/requirements.txt
+	@build/bench/servers-venv/bin/python bench/servers/compare_servers.py $(ARGS)
 
 golden: ## Rewrite the golden answers in tests/golden (look at the difference before a commit)
 	@$(PYTHON) tools/update_golden.py

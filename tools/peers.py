@@ -113,6 +113,7 @@ class BuiltLlama(Llama):
 
     def _build(self, source, build, target, off):
         run(["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+             "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON",  # it runs from wherever build/ is moved to
              *[f"-DLLAMA_{part}=OFF" for part in off]])
         run(["ninja", "-C", build, target])
 

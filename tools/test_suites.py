@@ -40,6 +40,7 @@ FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-pa
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
+SERVERS_VENV = "build/bench/servers-venv"
 PYTHON_OF = {"clients": f"{CLIENTS_VENV}/bin/python"}
 
 
@@ -112,6 +113,13 @@ def soak_suites():
               f"tests/grammar/test_server.py --junit-xml=$JARIP_REPORTS/pytest.xml",
               needs=("python-packages", "model", "build-release"), cores=2, timeout_s=7200,
               environment={"JARIP_SOAK": "1"}),
+        Suite("servers-packages",
+              f"python3 tools/make_venv.py {SERVERS_VENV} bench/servers/requirements.txt", cores=0,
+              step=True),
+        Suite("soak-generator",
+              f"{PYTHON} -m pytest -q -p no:cacheprovider tests/bench/check_generator.py "
+              f"--junit-xml=$JARIP_REPORTS/pytest.xml",
+              needs=("python-packages", "servers-packages", "model", "build-release"), cores=2),
     ]
 
 

