@@ -1,7 +1,11 @@
-# jarip_library(NAME SOURCES a.cpp … LINK lib …): a static library of a folder of src/.
+# jarip_library(NAME [PARSES] SOURCES a.cpp … LINK lib …): a static library of a folder of src/.
+# PARSES: a fuzz target reaches it, so it counts what it covers where fuzz targets are built.
 function(jarip_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "PARSES" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  if(ARG_PARSES)
+    target_compile_options(${name} PRIVATE ${JARIP_COVERAGE})
+  endif()
   target_link_libraries(${name} PRIVATE jarip_flags PUBLIC ${ARG_LINK})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
 endfunction()
@@ -25,6 +29,7 @@ endfunction()
 function(jarip_fuzzer name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name}_fuzz ${name}_fuzz.cpp)
+  target_compile_options(${name}_fuzz PRIVATE ${JARIP_COVERAGE})
   target_link_libraries(${name}_fuzz PRIVATE jarip_flags ${ARG_LINK})
   target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
 endfunction()
