@@ -140,9 +140,10 @@ class Schedule:
         self.outcomes = {}
         self.changed = threading.Condition()
 
-    def may_start(self, suite):
-        if any(need in self.names and need not in self.outcomes for need in suite.needs):
-            return False
+    def is_ready(self, suite):
+        return all(need in self.outcomes for need in suite.needs if need in self.names)
+
+    def has_room(self, suite):
         if suite.alone or any(other.alone for other in self.running.values()):
             return not self.running
         busy = sum(min(other.cores, self.n_cores) for other in self.running.values())
@@ -167,11 +168,18 @@ class Schedule:
             self.changed.notify()
 
     def start_ready(self):
+        """In the order of the table: a small suite doesn't take the core that a build waits for,
+        as it would keep the build from the other one too."""
+        is_waited_for = False
         for suite in list(self.waiting):
             if self.blocked_by(suite):
                 self.waiting.remove(suite)
                 self.finish(suite, Outcome("not run", Count()))
-            elif self.may_start(suite):
+            elif not self.is_ready(suite):
+                continue
+            elif not self.has_room(suite) or (is_waited_for and suite.cores > 0):
+                is_waited_for = is_waited_for or not suite.alone
+            else:
                 self.waiting.remove(suite)
                 self.running[suite.name] = suite
                 threading.Thread(target=self.work, args=(suite,), daemon=True).start()

@@ -126,6 +126,13 @@ def test_a_suite_that_measures_time_runs_alone(logs, tmp_path):
     assert all(outcome.passed for outcome in outcomes.values())
 
 
+def test_a_small_suite_does_not_overtake_a_build_that_waits_for_its_core(logs):
+    suites = [Suite("first", "sleep 0.3"), Suite("build", "true", cores=2), Suite("small", "true"),
+              Suite("download", "true", cores=0)]
+    outcomes = run_tests.Schedule(suites, 2).run()
+    assert list(outcomes) == ["download", "first", "build", "small"]
+
+
 def test_a_suite_sees_no_setting_of_the_person(logs, monkeypatch):
     monkeypatch.setenv("JARIP_PORT", "1")
     outcome = run_tests.run_suite(
