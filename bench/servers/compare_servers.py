@@ -190,6 +190,15 @@ def about(machine, llama, disturbance):
             f"- Other processes had {100 * disturbance['others']:.1f} % of the machine meanwhile.")
 
 
+def publish(text, curves, spent):
+    """Rewrites the page and its pictures; raises RuntimeError where the machine wasn't quiet."""
+    if spent["others"] > QUIET:
+        raise RuntimeError(f"others used {100 * spent['others']:.1f} % of the machine: the page "
+                           "stays as it is")
+    draw_growth(curves, PAGE.parent / "performance")
+    write_between_marks(PAGE, "servers", text)
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Measures jarip serve beside llama-server.")
     parser.add_argument("--write", action="store_true", help="rewrite docs/performance.md")
@@ -232,10 +241,7 @@ def main():
         text = f"{table(measured)}\n\n{about(machine, llama, spent)}"
         print(text)
         if arguments.write:
-            if spent["others"] > QUIET:
-                raise RuntimeError("others used too much of the machine: the page stays as it is")
-            draw_growth(curves, PAGE.parent / "performance")
-            write_between_marks(PAGE, "servers", text)
+            publish(text, curves, spent)
     except (RuntimeError, Refusal, OSError, subprocess.CalledProcessError) as error:
         say(f"compare_servers: {error}")
         return 1

@@ -1,6 +1,7 @@
 """What bench/servers asks of aiperf and believes of its answer. In aiperf's place stands a program
 that writes what a test wants; check_generator.py holds the real one."""
 
+import contextlib
 import json
 import os
 import stat
@@ -153,6 +154,18 @@ def test_only_the_better_peer_stays_for_further_rounds(monkeypatch):
     monkeypatch.setattr(compare_servers, "run", run)
     compare_servers.measure([Named(name) for name in speeds], WORKLOADS[:1], 2)
     assert asked == [(name, 0) for name in speeds] + [(compare_servers.OURS, 1), (FAST, 1)]
+
+
+@pytest.mark.parametrize(("others", "is_written"), [(0.049, True), (0.051, False)])
+def test_a_page_comes_from_a_quiet_machine_only(others, is_written, tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- servers -->\nold\n<!-- end of servers -->\n", encoding="utf-8")
+    drawn = []
+    monkeypatch.setattr(compare_servers, "PAGE", page)
+    monkeypatch.setattr(compare_servers, "draw_growth", lambda *given: drawn.append(given))
+    with contextlib.nullcontext() if is_written else pytest.raises(RuntimeError, match="5.1 %"):
+        compare_servers.publish("new", {}, {"others": others})
+    assert ("new" in page.read_text(encoding="utf-8")) == bool(drawn) == is_written
 
 
 def test_the_record_holds_every_outcome():
