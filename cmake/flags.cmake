@@ -11,6 +11,12 @@ if(JARIP_SANITIZE)
   add_link_options(-fsanitize=${JARIP_SANITIZE})
 endif()
 
+if(JARIP_SANITIZE OR CMAKE_CROSSCOMPILING)
+  set(JARIP_SLOW_BUILD true)
+else()
+  set(JARIP_SLOW_BUILD false)
+endif()
+
 # Fuzz targets are blind unless the parsers under them count what they cover. Counting costs time,
 # so that only what a parser lives in does it (PARSES below): kernels, engine and tests don't.
 if(JARIP_BUILD_FUZZERS)

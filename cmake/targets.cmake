@@ -10,10 +10,13 @@ function(jarip_library name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
 endfunction()
 
-# jarip_test(x_test LINK lib …): builds x_test.cpp of this folder and registers it with ctest.
-# JARIP_TEST_DATA points tests at tests/data; "tests/support/…" holds what tests share.
+# jarip_test(x_test [LONG] LINK lib …): builds x_test.cpp of this folder and registers it with
+# ctest. JARIP_TEST_DATA points tests at tests/data; "tests/support/…" holds what tests share.
+# LONG: ctest starts it before the others, so that none is left on one core at the end, and it is
+# told with JARIP_SLOW_BUILD of sanitizers and emulation, under which it may try fewer cases of what
+# the release tries in full.
 function(jarip_test name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "LONG" "" "LINK" ${ARGN})
   if(NOT JARIP_BUILD_TESTS)
     return()
   endif()
@@ -23,6 +26,10 @@ function(jarip_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600
     ENVIRONMENT "JARIP_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data")
+  if(ARG_LONG)
+    target_compile_definitions(${name} PRIVATE JARIP_SLOW_BUILD=${JARIP_SLOW_BUILD})
+    set_tests_properties(${name} PROPERTIES COST 1000)
+  endif()
 endfunction()
 
 # jarip_fuzzer(x LINK lib …): builds x_fuzz.cpp of fuzz/ with libFuzzer.
