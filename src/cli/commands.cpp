@@ -210,6 +210,50 @@ Command declare_models(ModelsOptions& options) {
   return command;
 }
 
+Command declare_pull(PullOptions& options) {
+  Command command{
+      .name = "pull",
+      .summary = {"Fetch a model; without a name, show those worth beginning with.",
+                  "모델을 내려받는다. 이름이 없으면 처음 쓰기 좋은 모델을 보여 준다."},
+      .more =
+          {"What was cut is gone on with by the same command. Proxies are taken from https_proxy,\n"
+           "a mirror of the hub from HF_ENDPOINT, a token from HF_TOKEN.\n"
+           "\n"
+           "  jarip pull\n"
+           "  jarip pull llama-3.2-3b-instruct\n"
+           "  jarip pull hf:bartowski/SmolLM2-360M-Instruct-GGUF:Q8_0\n"
+           "  jarip pull https://example.com/model.gguf --sha256 0a1b…",
+           "끊긴 내려받기는 같은 명령으로 이어진다. 프록시는 https_proxy, 허브의 미러는 "
+           "HF_ENDPOINT,\n"
+           "토큰은 HF_TOKEN에서 가져온다.\n"
+           "\n"
+           "  jarip pull\n"
+           "  jarip pull llama-3.2-korean-bllossom-3b\n"
+           "  jarip pull hf:bartowski/SmolLM2-360M-Instruct-GGUF:Q8_0\n"
+           "  jarip pull https://example.com/model.gguf --sha256 0a1b…"},
+      .run = [&options] { return run_pull(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("SOURCE",
+                   {"A name of the list, hf:OWNER/REPO/FILE, hf:OWNER/REPO:FORMAT, or an address "
+                    "with https://",
+                    "목록의 이름, hf:OWNER/REPO/FILE, hf:OWNER/REPO:FORMAT 또는 https:// 주소"},
+                   options.source);
+  set.add_text({.name = "name",
+                .value_name = "NAME",
+                .help = {"What to call the model; without it, the file's name",
+                         "모델을 부를 이름. 없으면 파일 이름"},
+                .reach = Reach::kFlag},
+               options.name);
+  set.add_text({.name = "sha256",
+                .value_name = "HEX",
+                .help = {"What the file's SHA-256 must be; the hub tells it by itself",
+                         "파일의 SHA-256. 허브의 파일은 알아서 확인한다"},
+                .reach = Reach::kFlag},
+               options.sha256);
+  declare_json(set, options.json);
+  return command;
+}
+
 Command declare_import(ImportOptions& options) {
   Command command{.name = "import",
                   .summary = {"Copy a model file into the library.", "모델 파일을 가져온다."},
@@ -410,6 +454,7 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_keys_list(options.keys_list));
   commands.push_back(declare_keys_revoke(options.keys_revoke));
   commands.push_back(declare_models(options.models));
+  commands.push_back(declare_pull(options.pull));
   commands.push_back(declare_import(options.import));
   commands.push_back(declare_inspect(options.inspect));
   commands.push_back(declare_tokenize(options.tokenize));

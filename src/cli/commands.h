@@ -13,6 +13,7 @@
 #include "cli/inspect.h"
 #include "cli/keys.h"
 #include "cli/models.h"
+#include "cli/pull.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 #include "cli/synth.h"
@@ -37,6 +38,7 @@ struct CommandOptions {
   KeysListOptions keys_list;
   KeysRevokeOptions keys_revoke;
   ModelsOptions models;
+  PullOptions pull;
   RunOptions run;
   ServeOptions serve;
   SynthOptions synth;

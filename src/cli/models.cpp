@@ -51,7 +51,9 @@ Result<void> run_models(const ModelsOptions& options) {
   JARIP_TRY(const auto models, library.list());
   if (options.json) return print(models_as_json(models));
   if (!models.empty()) return print(models_as_text(models));
-  fmt::print(stderr, "jarip: no model is in {} yet: `jarip import FILE` adds one\n",
+  fmt::print(stderr,
+             "jarip: no model is in {} yet: `jarip pull` shows some to fetch, `jarip import FILE` "
+             "adds a file\n",
              library.folder().native());
   return {};
 }

@@ -26,7 +26,7 @@ Progress::~Progress() {
   if (drawn_ && on_terminal_) fmt::print(stderr, "\r\x1b[K");
 }
 
-void Progress::update(float fraction) {
+void Progress::update(float fraction, std::string_view detail) {
   const Clock::time_point now = Clock::now();
   if (now < next_ || (drawn_ && !on_terminal_)) return;
   next_ = now + kRedraw;
@@ -37,8 +37,8 @@ void Progress::update(float fraction) {
   }
   fraction = std::clamp(fraction, 0.0F, 1.0F);
   const auto n_full = static_cast<std::size_t>(fraction * static_cast<float>(kBarWidth));
-  fmt::print(stderr, "\r{} [{:=<{}}{:<{}}] {:3.0f} %\x1b[K", what_, "", n_full, "",
-             kBarWidth - n_full, fraction * 100);
+  fmt::print(stderr, "\r{} [{:=<{}}{:<{}}] {:3.0f} %{}{}\x1b[K", what_, "", n_full, "",
+             kBarWidth - n_full, fraction * 100, detail.empty() ? "" : "  ", printable(detail));
   std::fflush(stderr);
 }
 

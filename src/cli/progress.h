@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 namespace jarip {
 
@@ -14,7 +15,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(float fraction);  // 0 to 1
+  // fraction: 0 to 1. detail: what stands behind the bar.
+  void update(float fraction, std::string_view detail = {});
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kExtension = ".gguf";
 constexpr std::string_view kPartialPrefix = ".import-";  // no model name begins with a dot
+constexpr std::string_view kFetchPrefix = ".fetch-";
 constexpr std::size_t kMaxNameBytes = 128;
 constexpr std::size_t kMaxModelsNamed = 12;  // in an error
 constexpr int kMaxPartialAttempts = 100;
@@ -66,7 +67,8 @@ Result<void> for_each_file(const fs::path& folder, Body body) {
 }
 
 std::string describe_models(const std::vector<LibraryModel>& models) {
-  if (models.empty()) return "no model is there yet: `jarip import FILE` adds one";
+  if (models.empty())
+    return "no model is there yet: `jarip pull` fetches one, `jarip import FILE` adds a file";
   std::string text = "the models are ";
   for (std::size_t i = 0; i < models.size() && i < kMaxModelsNamed; ++i) {
     fmt::format_to(std::back_inserter(text), "{}{}", i == 0 ? "" : ", ", models[i].name);
@@ -74,7 +76,7 @@ std::string describe_models(const std::vector<LibraryModel>& models) {
   if (models.size() > kMaxModelsNamed) {
     fmt::format_to(std::back_inserter(text), " and {} more", models.size() - kMaxModelsNamed);
   }
-  return text + "; `jarip import FILE` adds one";
+  return text + "; `jarip pull` and `jarip import FILE` add others";
 }
 
 Result<void> create_folder(const fs::path& folder) {
@@ -121,6 +123,14 @@ bool lock_partial(const Descriptor& partial) {
   return ::fstat(partial.number(), &status) == 0 && status.st_nlink > 0;
 }
 
+// 0 or an error number; EEXIST when the target is there already.
+int rename_anew(const fs::path& file, const fs::path& target) {
+  int failed = ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE);
+  // Some file systems can't promise not to replace; the caller has looked just before.
+  if (failed != 0 && errno == EINVAL) failed = ::rename(file.c_str(), target.c_str());
+  return failed != 0 ? errno : 0;
+}
+
 // A file on its way into the folder, under a name that is never listed. Removed unless published.
 class PartialFile {
  public:
@@ -137,12 +147,9 @@ class PartialFile {
 
   // 0 or an error number; EEXIST when the target is there already.
   int publish(const fs::path& target) {
-    int failed = ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE);
-    // Some file systems can't promise not to replace; the caller has looked just before.
-    if (failed != 0 && errno == EINVAL) failed = ::rename(path_.c_str(), target.c_str());
-    if (failed != 0) return errno;
-    path_.clear();
-    return 0;
+    const int error_number = rename_anew(path_, target);
+    if (error_number == 0) path_.clear();
+    return error_number;
   }
 
  private:
@@ -230,10 +237,10 @@ bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
 
 // The model in place already, if its bytes are the source's. Error: kInvalidArgument if they are
 // not.
-Result<ImportedModel> accept_existing(const ImportRequest& request, const LibraryModel& existing) {
-  JARIP_TRY(const auto source, MappedFile::open(request.file));
+Result<ImportedModel> accept_existing(const fs::path& source, const LibraryModel& existing) {
+  JARIP_TRY(const auto wanted, MappedFile::open(source));
   JARIP_TRY(const auto present, MappedFile::open(existing.path));
-  if (same_bytes(source.bytes(), present.bytes())) {
+  if (same_bytes(wanted.bytes(), present.bytes())) {
     return ImportedModel{.model = existing, .was_there = true};
   }
   return fail(ErrorCode::kInvalidArgument,
@@ -243,13 +250,11 @@ Result<ImportedModel> accept_existing(const ImportRequest& request, const Librar
               "name");
 }
 
-Result<std::string> choose_name(const ImportRequest& request) {
-  const std::string wanted = request.name.empty() ? request.file.filename().string() : request.name;
-  std::string name(without_extension(wanted));
-  if (is_model_name(name)) return name;
+Result<void> check_name(std::string_view name) {
+  if (is_model_name(name)) return {};
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("\"{}\" can't name a model: a name matches {}{}", name, kModelNamePattern,
-                          request.name.empty() ? "; choose one with --name" : ""),
+              fmt::format("\"{}\" can't name a model: a name matches {}; choose one with --name",
+                          name, kModelNamePattern),
               "name");
 }
 
@@ -303,10 +308,7 @@ Result<std::vector<LibraryModel>> ModelLibrary::list() const {
 
 Result<fs::path> ModelLibrary::resolve(std::string_view name_or_path) const {
   const std::string_view name = without_extension(name_or_path);
-  if (is_model_name(name)) {
-    fs::path path = folder_ / fmt::format("{}{}", name, kExtension);
-    if (describe(path, name)) return path;
-  }
+  if (const auto model = find(name)) return model->path;
   fs::path path(name_or_path);
   if (describe(path, {})) return path;
 
@@ -318,11 +320,21 @@ Result<fs::path> ModelLibrary::resolve(std::string_view name_or_path) const {
               "model");
 }
 
+std::optional<LibraryModel> ModelLibrary::find(std::string_view name) const {
+  if (!is_model_name(name)) return std::nullopt;
+  return describe(path_of(name), name);
+}
+
+fs::path ModelLibrary::path_of(std::string_view name) const {
+  return folder_ / fmt::format("{}{}", name, kExtension);
+}
+
 Result<ImportedModel> ModelLibrary::import_file(const ImportRequest& request) const {
   JARIP_TRY(const std::uint64_t n_bytes, validate(request.file));
-  JARIP_TRY(const std::string name, choose_name(request));
-  const fs::path target = folder_ / fmt::format("{}{}", name, kExtension);
-  if (const auto existing = describe(target, name)) return accept_existing(request, *existing);
+  const std::string wanted = request.name.empty() ? request.file.filename().string() : request.name;
+  const std::string name(without_extension(wanted));
+  JARIP_CHECK(check_name(name));
+  if (const auto existing = find(name)) return accept_existing(request.file, *existing);
 
   JARIP_CHECK(create_folder(folder_));
   JARIP_CHECK(remove_dead_partials(folder_));
@@ -330,14 +342,34 @@ Result<ImportedModel> ModelLibrary::import_file(const ImportRequest& request) co
   JARIP_CHECK(copy_into(partial, request, n_bytes));
   // The source may have changed since it was validated; what is listed never does.
   JARIP_CHECK(validate(partial.path()));
+  return publish(name, request.file,
+                 [&](const fs::path& target) { return partial.publish(target); });
+}
 
-  const int error_number = partial.publish(target);
+Result<fs::path> ModelLibrary::place_for_fetching(std::string_view name) const {
+  JARIP_CHECK(check_name(name));
+  JARIP_CHECK(create_folder(folder_));
+  return folder_ / fmt::format("{}{}", kFetchPrefix, name);
+}
+
+Result<ImportedModel> ModelLibrary::adopt_file(const fs::path& file, std::string_view name) const {
+  JARIP_CHECK(check_name(name));
+  JARIP_CHECK(validate(file));
+  return publish(name, file, [&](const fs::path& target) { return rename_anew(file, target); });
+}
+
+// rename gives a file its name; source has the same bytes.
+Result<ImportedModel> ModelLibrary::publish(
+    std::string_view name, const fs::path& source,
+    const std::function<int(const fs::path& target)>& rename) const {
+  const fs::path target = path_of(name);
+  const int error_number = rename(target);
   if (error_number == EEXIST) {
-    if (const auto existing = describe(target, name)) return accept_existing(request, *existing);
+    if (const auto existing = find(name)) return accept_existing(source, *existing);
   }
   if (error_number != 0) return fail_io("write", target, error_number);
   JARIP_CHECK(sync_folder(folder_));
-  if (auto model = describe(target, name)) return ImportedModel{.model = *std::move(model)};
+  if (auto model = find(name)) return ImportedModel{.model = *std::move(model)};
   return fail_io("read", target, ENOENT);
 }
 

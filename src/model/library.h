@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,7 +57,20 @@ class ModelLibrary {
   // (no room, no permission).
   [[nodiscard]] Result<ImportedModel> import_file(const ImportRequest& request) const;
 
+  // Where a model of that name will be fetched to: a file in the folder that is never listed. Makes
+  // the folder. Errors: kInvalidArgument (a name off the pattern), kIo.
+  [[nodiscard]] Result<std::filesystem::path> place_for_fetching(std::string_view name) const;
+  // Gives such a file its name, once it is whole and valid. Errors: as import_file().
+  [[nodiscard]] Result<ImportedModel> adopt_file(const std::filesystem::path& file,
+                                                 std::string_view name) const;
+  [[nodiscard]] std::optional<LibraryModel> find(std::string_view name) const;
+
  private:
+  [[nodiscard]] std::filesystem::path path_of(std::string_view name) const;
+  [[nodiscard]] Result<ImportedModel> publish(
+      std::string_view name, const std::filesystem::path& source,
+      const std::function<int(const std::filesystem::path& target)>& rename) const;
+
   std::filesystem::path folder_;
 };
 

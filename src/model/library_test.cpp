@@ -126,12 +126,14 @@ TEST_F(ModelLibraryTest, AMissingModelNamesThoseThereAre) {
   ASSERT_FALSE(first);
   EXPECT_EQ(first.error().code, ErrorCode::kNotFound);
   EXPECT_EQ(first.error().message,
-            "there is no model \"gone\": no model is there yet: `jarip import FILE` adds one");
+            "there is no model \"gone\": no model is there yet: `jarip pull` fetches one, "
+            "`jarip import FILE` adds a file");
 
   ASSERT_TRUE(import(write_model("b.gguf")));
   ASSERT_TRUE(import(write_model("a.gguf")));
   EXPECT_EQ(library.resolve("gone").error().message,
-            "there is no model \"gone\": the models are a, b; `jarip import FILE` adds one");
+            "there is no model \"gone\": the models are a, b; `jarip pull` and "
+            "`jarip import FILE` add others");
   for (const std::string_view odd : {"", "/no/such.gguf", "../models/a", "a/../b", "/"}) {
     const auto missing = library.resolve(odd);
     ASSERT_FALSE(missing) << odd;
