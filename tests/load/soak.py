@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Many clients with mixed requests on a real `jarip serve` whose KV pages are too few, while a
+r"""Many clients with mixed requests on a real `jarip serve` whose KV pages are too few, while a
 third of them leave at random: every finished answer is, byte for byte, the one given alone, what
 came of the others is its beginning, and pages, sequences, connections and memory go back to where
 they were.
 
     tests/load/soak.py --seconds 300             the release and the default model
-    tests/load/soak.py --jarip build/tsan/bin/jarip --reference build/release/bin/jarip
+    tests/load/soak.py --jarip build/tsan/bin/jarip --reference build/release/bin/jarip \
+        --max-growth 16
 
 The load comes in equal rounds, after which all leave at once, so that what each leaves behind can
 be seen; at the end of the last all wait for their answers.
@@ -378,8 +379,8 @@ def soak(seconds, n_clients=64, n_requests=48, size=600, seed=1, reference=None,
         counts = {**load.counts, **{name: int(server.metric(metric))
                                     for name, metric in COUNTERS.items()}}
         check_counts(load, counts, n_clients, say)
+        stop(server_module, server)  # a sanitizer can name what leaked
         check_memory(rounds, max_growth_mib)
-        stop(server_module, server)
     finally:
         server.process.end()
     return counts
@@ -421,6 +422,8 @@ def main():
     parser.add_argument("--reference", help="the program that answers alone; the same by default")
     parser.add_argument("--answers", type=pathlib.Path,
                         help="a file for what was answered alone, for the next run to begin with")
+    parser.add_argument("--max-growth", type=float, default=MAX_GROWTH_MIB, metavar="MIB",
+                        help="how much memory may grow by after the second round")
     options = parser.parse_args()
     if options.jarip:
         os.environ["JARIP_BIN"] = options.jarip
@@ -429,7 +432,7 @@ def main():
     try:
         soak(options.seconds, options.clients, options.requests, seed=options.seed,
              reference=options.reference, answers=options.answers,
-             say=lambda text: print(text, flush=True))
+             max_growth_mib=options.max_growth, say=lambda text: print(text, flush=True))
     except AssertionError as fault:
         sys.exit(f"soak: {fault}")
 
