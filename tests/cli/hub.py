@@ -1,5 +1,6 @@
 """A hub of models on loopback, whose files come in every way that a network has."""
 
+import contextlib
 import hashlib
 import http.server
 import json
@@ -116,10 +117,8 @@ class Hub:
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        try:
+        with contextlib.suppress(OSError):  # the client has gone
             self._write(request, body if cut is None else body[:cut])
-        except OSError:
-            pass  # the client has gone
         if cut is not None:
             request.close_connection = True
 
