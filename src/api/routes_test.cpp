@@ -250,7 +250,8 @@ TEST_F(RoutesTest, AChatIsAnsweredWhole) {
   EXPECT_EQ(answer.at("choices").at(0).at("message").at("content"), "Hellothere");
   EXPECT_EQ(answer.at("usage"),
             json::parse(R"({"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,
-                            "prompt_tokens_details":{"cached_tokens":1}})"));
+                            "prompt_tokens_details":{"cached_tokens":1},
+                            "completion_tokens_details":{"reasoning_tokens":0}})"));
 }
 
 TEST_F(RoutesTest, AChatIsStreamed) {
