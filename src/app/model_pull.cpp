@@ -104,7 +104,11 @@ Result<PulledModel> pull_model(const ModelLibrary& library, const PullRequest& r
   if (const auto existing = library.find(name)) return accept_existing(fetching, *existing);
 
   JARIP_TRY(PartialDownload file, PartialDownload::open(place));
-  JARIP_TRY(const DownloadedFile done, download(fetching, file));
+  const auto done = download(fetching, file);
+  if (!done) {
+    if (file.n_bytes() == 0) file.remove();  // there is nothing to go on with
+    return std::unexpected(done.error());
+  }
   auto adopted = library.adopt_file(place, name);
   const auto is_no_model = [](ErrorCode code) {
     return code == ErrorCode::kCorrupt || code == ErrorCode::kUnsupported;
@@ -112,9 +116,9 @@ Result<PulledModel> pull_model(const ModelLibrary& library, const PullRequest& r
   if (adopted || is_no_model(adopted.error().code)) file.remove();
   if (!adopted) return std::unexpected(std::move(adopted).error());
   return PulledModel{.model = std::move(adopted->model),
-                     .sha256 = done.sha256,
+                     .sha256 = done->sha256,
                      .was_there = adopted->was_there,
-                     .was_checked = done.was_checked};
+                     .was_checked = done->was_checked};
 }
 
 }  // namespace jarip

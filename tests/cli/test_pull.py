@@ -146,6 +146,7 @@ def test_what_is_not_there(jarip, hub, pull):
     assert b"there is no " in done.stderr
     assert b"404" in done.stderr
     assert len(hub.log) == 1  # it isn't asked for again
+    assert left_over(jarip) == []
 
 
 def test_the_token_reaches_the_hub_and_nobody_else(jarip, hub, pull, tmp_path):
@@ -259,6 +260,7 @@ def test_without_tls_nothing_comes_from_elsewhere(jarip):
     line = jarip.refused(2, "pull", "http://example.com/model.gguf")
     assert "https://" in line
     assert "--sha256" in line
+    assert left_over(jarip) == []
 
 
 def test_tls_is_checked(jarip, tiny, tmp_path):
