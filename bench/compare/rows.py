@@ -23,6 +23,8 @@ class Row:
     warm_up: str = ""        # another line to warm up with; empty: the item itself
     warm_up_s: float = 0     # what that costs, ours and one peer's; 0: as much as a round
     one_peer: bool = False   # only the peer that was best so far with this model
+    fresh: bool = False      # each round in processes of its own: where a process's memory
+                             # happens to lie changes how fast a small model decodes
     quick: bool = False      # part of the short version
 
     @property
@@ -49,7 +51,7 @@ def decode_row(shape, file_format, at_least, quick=False):
     small = shape == "llama-135m"
     n_tokens = 64 if small else 24
     return Row("decode, one stream", shape, file_format, f"decode {n_tokens}", n_tokens, at_least,
-               "read", cost_s=0.8 if small else 1.4, quick=quick)
+               "read", cost_s=0.8 if small else 1.4, warm_up="decode 8", fresh=small, quick=quick)
 
 
 def batch_row(shape, file_format, batch, at_least=None, quick=False):

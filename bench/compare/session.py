@@ -61,15 +61,18 @@ class Session:
     def _load(self, model):
         programs = {}
         for contender in self.contenders:
-            program = Program(contender.name,
-                              contender.command(self.folder / f"{model}.gguf", self.threads))
-            try:
-                program.wait_until_ready()
-                programs[contender.name] = program
-            except Refusal as refusal:
-                program.stop()
-                self.note(f"{model}: {refusal}")
+            self._load_one(contender, model, programs)
         return programs
+
+    def _load_one(self, contender, model, programs):
+        program = Program(contender.name,
+                          contender.command(self.folder / f"{model}.gguf", self.threads))
+        try:
+            program.wait_until_ready()
+            programs[contender.name] = program
+        except Refusal as refusal:
+            program.stop()
+            self.note(f"{model}: {refusal}")
 
     def _measure_row(self, row, programs, only_peer, reserve):
         """{name: [seconds, …]}: every program in turn, round after round."""
@@ -88,10 +91,20 @@ class Session:
         self.slowness = 0.5 * self.slowness + 0.5 * max(0.3, a_round / row.cost_s)
         for _ in range(self._count(row, reserve, a_round) - 1):
             for name in staying:
+                if row.fresh:
+                    self._start_again(row, programs, name)
                 one = self._ask(row, programs, name)
                 if one:
                     seconds[name].append(one)
         return seconds
+
+    def _start_again(self, row, programs, name):
+        """A fresh process, warmed up, in place of the program that is loaded."""
+        (contender,) = [one for one in self.contenders if one.name == name]
+        if program := programs.pop(name, None):
+            program.stop()
+            self._load_one(contender, row.model, programs)
+            self._ask(row, programs, name, row.warm_up or row.item)
 
     def _warm_up(self, row, programs, only_peer):
         """Who takes part: those that can, of the peers only the given one if it is one of them."""

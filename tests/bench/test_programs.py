@@ -98,6 +98,15 @@ def test_programs_take_turns_and_a_slow_peer_leaves_after_a_round(tmp_path):
     assert who == ["jarip", "quick", "slow"] * 2 + ["jarip", "quick"] * 3  # a warm-up first
 
 
+def test_each_round_of_a_fresh_row_has_processes_of_its_own(tmp_path):
+    here = session(tmp_path, ["jarip", "quick", "slow"])
+    ((_, speeds),) = here.measure_model([row(fresh=True, rounds=3)], 0)
+    assert speeds == {"jarip": [40.0] * 3, "quick": [20.0] * 3, "slow": [4 / 0.9]}
+    who = [line.split()[0] for line in (tmp_path / "log").read_text().splitlines()]
+    warmed = ["jarip", "jarip", "quick", "quick"]
+    assert who == ["jarip", "quick", "slow"] * 2 + warmed * 2
+
+
 def test_points_of_curves_take_the_best_peer_alone(tmp_path):
     measured = session(tmp_path, ["jarip", "quick", "slow"]).measure_model(
         [row(), row(item="decode 4 batch 2", one_peer=True, at_least=None)], 0)
