@@ -36,6 +36,11 @@ struct SamplingParams {
   std::uint64_t seed = 0;
 };
 
+// Asked with each token of an answer as it comes, and with none before the first: the token that
+// must come next, if one must. A function of what it was asked before; a copy of it shares nothing
+// that changes. Never asked by two threads at once.
+using ForceToken = std::function<std::optional<TokenId>(std::optional<TokenId> last)>;
+
 struct GenerateRequest {
   std::vector<TokenId> prompt = {};  // not empty; every id < n_vocab
   SamplingParams sampling = {};
@@ -47,6 +52,7 @@ struct GenerateRequest {
   // What the answer must match; null: any text. End tokens come exactly where it may end, and where
   // nothing else can follow it ends without one. For a vocabulary as large as the model's.
   std::shared_ptr<const Grammar> grammar = {};
+  ForceToken force = {};  // may be empty. What the grammar doesn't allow isn't forced
   // None of the following changes an answer. Names are at most kMaxNameBytes long.
   std::string user = {};          // whose share of the machine this takes
   float user_weight = 1.0F;       // of all shares: 2 is twice as much as 1

@@ -15,6 +15,14 @@
 namespace jarip {
 namespace {
 
+// Every fifth token of the answer is this one.
+ForceToken every_fifth(TokenId token) {
+  return [token, n = 0U](std::optional<TokenId> last) mutable {
+    if (last) ++n;
+    return n % 5 == 4 ? std::optional(token) : std::nullopt;
+  };
+}
+
 // Requests of all kinds, each a function of its number.
 GenerateRequest varied_request(std::uint32_t number) {
   GenerateRequest request;
@@ -30,6 +38,7 @@ GenerateRequest varied_request(std::uint32_t number) {
   if (number % 7 == 0) request.sampling.logit_bias = {{number % kVocab, 2.0F}};
   if (number % 2 == 0) request.end_tokens = {number % kVocab};
   if (number % 6 == 0) request.n_logprobs = number % 4;
+  if (number % 4 == 3) request.force = every_fifth(number % kVocab);
   return request;
 }
 TEST(Engine, AnAnswerIsWhatThePlainLoopGives) {

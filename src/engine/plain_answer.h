@@ -45,12 +45,22 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
     matcher.emplace(request.grammar, request.ignore_end_tokens ? std::span<const TokenId>()
                                                                : std::span(request.end_tokens));
   }
+  ForceToken force = request.force;
+  std::optional<TokenId> forced = force ? force({}) : std::nullopt;
   while (tokens.size() < n_ctx && answer.tokens.size() < request.max_new_tokens) {
     if (matcher && matcher->must_end()) {
       answer.reason = FinishReason::kEndToken;
       return answer;
     }
+    allowed.clear();
     if (matcher) allowed = try_all_tokens(*matcher, model.config().n_vocab);
+    const auto is_allowed = [&](TokenId token) {
+      return allowed.empty() || (allowed[token / 64] >> (token % 64) & 1U) != 0;
+    };
+    if (forced && is_allowed(*forced)) {
+      allowed.assign((model.config().n_vocab + 63) / 64, 0);
+      allowed[*forced / 64] = std::uint64_t{1} << (*forced % 64);
+    }
     if (!pages->grow(table, static_cast<std::uint32_t>(tokens.size()))) break;
     const SequenceChunk chunk = {.tokens = std::span(tokens).subspan(n_computed),
                                  .position = n_computed,
@@ -77,6 +87,7 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
     if (matcher && !matcher->take(sampled->token)) break;
     tokens.push_back(sampled->token);
     answer.tokens.push_back(sampled->token);
+    if (force) forced = force(sampled->token);
     if (const auto& logprob = sampled->logprob) answer.logprobs.push_back(*logprob);
   }
   if (matcher && matcher->must_end()) answer.reason = FinishReason::kEndToken;

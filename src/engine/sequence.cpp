@@ -27,6 +27,7 @@ Sequence::Sequence(SequenceId id, GenerateRequest request, EventSink sink,
   std::sort(request_.end_tokens.begin(), request_.end_tokens.end());
   if (request_.ignore_end_tokens) request_.end_tokens.clear();
   if (request_.grammar) matcher_.emplace(std::move(request_.grammar), request_.end_tokens);
+  if (request_.force) forced_ = request_.force({});
 }
 
 void Sequence::start(Clock::time_point now) {
@@ -101,7 +102,18 @@ Result<SampleRequest> Sequence::sample_request(std::span<const float> logits) {
   if (matcher_) {
     JARIP_TRY(request.allowed, matcher_->mask());
   }
+  if (forced_) force_token(request);
   return request;
+}
+
+void Sequence::force_token(SampleRequest& request) {
+  if (*forced_ >= request.logits.size()) return;
+  const std::size_t word = *forced_ / 64;
+  const std::uint64_t bit = std::uint64_t{1} << (*forced_ % 64);
+  if (!request.allowed.empty() && (request.allowed[word] & bit) == 0) return;
+  only_forced_.assign((request.logits.size() + 63) / 64, 0);
+  only_forced_[word] = bit;
+  request.allowed = only_forced_;
 }
 
 bool Sequence::is_end_token(TokenId token) const {
@@ -119,6 +131,7 @@ Result<std::optional<FinishReason>> Sequence::take(SampledToken sampled, Clock::
                 "the grammar is too ambiguous here: its readings are too many to follow");
   }
   tokens_.push_back(sampled.token);
+  if (request_.force) forced_ = request_.force(sampled.token);
   if (max_drafts_ > 0) lookup_.append(tokens_);
   const bool full = tokens_.size() == n_most_;
   sink_(TokenEvent{.token = sampled.token,

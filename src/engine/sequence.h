@@ -98,6 +98,8 @@ class Sequence {
   void end(FinishReason reason, std::optional<Error> error, Clock::time_point now);
 
  private:
+  void force_token(SampleRequest& request);
+
   SequenceId id_;
   GenerateRequest request_;  // without the prompt, which is in tokens_
   EventSink sink_;
@@ -111,7 +113,9 @@ class Sequence {
   PromptLookup lookup_;                                // begun only when max_drafts_ > 0
   std::array<TokenId, kMaxDraftTokens + 1> fed_ = {};  // the last token and guesses behind it
   std::optional<TokenId> end_token_;
-  std::optional<Matcher> matcher_;  // has taken the answer's tokens
+  std::optional<Matcher> matcher_;          // has taken the answer's tokens
+  std::optional<TokenId> forced_;           // what must come next
+  std::vector<std::uint64_t> only_forced_;  // a mask of it
   Clock::time_point submitted_;
   std::optional<Clock::time_point> started_;
   std::optional<Clock::time_point> first_token_;
