@@ -18,6 +18,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/text_parts.h"
+#include "api/thinking_fields.h"
 #include "api/tool_fields.h"
 
 namespace jarip {
@@ -286,7 +287,7 @@ constexpr Field<Draft> kOutputConfigFields[] = {
     used_field<Draft>("format", JsonType::kObject, {}, read_format)
         .about("A JSON schema that the answer must match.")
         .schema(kFormatSchema),
-    neutral_field<Draft>("effort"),
+    neutral_field<Draft>("effort", R"(["high"])"),
 };
 
 // What both endpoints take.
@@ -314,7 +315,13 @@ constexpr Field<Draft> kPromptFields[] = {
     used_field<Draft>("output_format", JsonType::kObject, {}, read_format)
         .about("The same as output_config.format.")
         .schema(kFormatSchema),
-    neutral_field<Draft>("thinking", R"([{"type": "disabled"}])"),
+    used_field<Draft>("thinking", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_anthropic_thinking(value, path, draft);
+                      })
+        .about("Reasoning before the answer: at most so many tokens of it, none, or (adaptive) as "
+               "much as the model likes.")
+        .schema(kAnthropicThinkingSchema),
     used_field<Draft>("tool_choice", JsonType::kObject, {},
                       [](Json value, Path path, Draft& draft) -> Result<void> {
                         return read_anthropic_choice(value, path, draft);
@@ -374,6 +381,12 @@ Result<AnthropicRequest> parse_anthropic_request(std::string_view body, std::uin
   JARIP_CHECK(read_object<Draft>(
       object, {kPromptFields, kAnswerFields, Common::kSampling, Common::kShare}, {}, draft));
   JARIP_CHECK(settle_common(draft));
+  const Thinking& thinking = draft.turn.thinking;
+  if (thinking.max_tokens.value_or(0) >= *draft.max_tokens) {
+    return fail(ErrorCode::kInvalidArgument,
+                "thinking.budget_tokens must be less than max_tokens, which it is part of",
+                "thinking.budget_tokens");
+  }
   JARIP_CHECK(take_messages(draft));
   return AnthropicRequest{std::move(draft.turn), draft.is_stream};
 }

@@ -88,7 +88,14 @@ TEST(AnthropicRequest, RefusesWhatItCannotHonourByPath) {
       {R"({"max_tokens":1,"messages":[{"role":"user"}]})", "messages[0].content"},
       {R"({"max_tokens":1,"messages":)" + image + "}", "messages[0].content[0].type"},
       {body(R"("tools":[{"name":"f"}])"), "tools[0].input_schema"},
-      {body(R"("thinking":{"type":"enabled","budget_tokens":1024})"), "thinking"},
+      // Not less than max_tokens.
+      {body(R"("thinking":{"type":"enabled","budget_tokens":9})"), "thinking.budget_tokens"},
+      {body(R"("thinking":{"type":"enabled","budget_tokens":0})"), "thinking.budget_tokens"},
+      {body(R"("thinking":{"type":"enabled"})"), "thinking.budget_tokens"},
+      {body(R"("thinking":{"type":"disabled","budget_tokens":4})"), "thinking.budget_tokens"},
+      {body(R"("thinking":{"type":"always"})"), "thinking.type"},
+      {body(R"("thinking":{})"), "thinking.type"},
+      {body(R"("thinking":true)"), "thinking"},
       {body(R"("n":2)"), "n"},
       {body(R"("stop":"x")"), "stop"},
       {body(R"("system":[{"type":"text"}])"), "system[0].text"},
@@ -103,6 +110,23 @@ TEST(AnthropicRequest, RefusesWhatItCannotHonourByPath) {
     ASSERT_FALSE(request) << row.body;
     EXPECT_EQ(request.error().where, row.where) << request.error().message;
   }
+}
+
+TEST(AnthropicRequest, SaysHowMuchToThink) {
+  const auto thinking_of = [](const std::string& field) {
+    const auto request = parse_anthropic_request(body(field), kVocab);
+    EXPECT_TRUE(request) << field;
+    return request ? request->turn.thinking : Thinking{};
+  };
+  const Thinking enabled = thinking_of(R"("thinking":{"type":"enabled","budget_tokens":8})");
+  EXPECT_EQ(enabled.wanted, true);
+  EXPECT_EQ(enabled.max_tokens, 8U);
+  EXPECT_EQ(enabled.field, "thinking");
+  const Thinking disabled = thinking_of(R"("thinking":{"type":"disabled"})");
+  EXPECT_EQ(disabled.wanted, false);
+  EXPECT_EQ(disabled.max_tokens, 0U);
+  EXPECT_FALSE(thinking_of(R"("thinking":{"type":"adaptive"})").wanted);
+  EXPECT_FALSE(thinking_of(R"("thinking":null)").wanted);
 }
 
 TEST(AnthropicRequest, AnOutputFormatIsHeldTo) {

@@ -98,6 +98,10 @@ Result<void> settle_common(AnswerDraft& draft) {
           draft.repetition_penalty ? draft.repetition_penalty : draft.repeat_penalty) {
     draft.turn.sampling.repetition_penalty = *penalty;
   }
+  if (draft.thinking_budget && !draft.turn.thinking.max_tokens) {
+    draft.turn.thinking.max_tokens = draft.thinking_budget;
+    draft.turn.thinking.budget_field = draft.thinking_budget_field;
+  }
   draft.turn.max_new_tokens = draft.max_tokens;
   return {};
 }

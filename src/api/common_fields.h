@@ -28,6 +28,8 @@ struct AnswerDraft {
   std::optional<float> repetition_penalty;
   std::optional<float> repeat_penalty;
   std::vector<AnswerForm> forms;  // more than one is a mistake
+  std::optional<std::uint32_t> thinking_budget;
+  std::string thinking_budget_field;
   std::string tool_choice_field;  // where the choice is, or the name in it
 };
 

@@ -16,6 +16,7 @@
 #include "api/json_body.h"
 #include "api/openai_messages.h"
 #include "api/text_parts.h"
+#include "api/thinking_fields.h"
 #include "api/tool_fields.h"
 
 namespace jarip {
@@ -179,20 +180,36 @@ constexpr Field<Draft> kChatFields[] = {
     no_effect_field<Draft>("safety_identifier", JsonType::kString),
     neutral_field<Draft>("audio"),
     neutral_field<Draft>("chat_template"),
-    neutral_field<Draft>("chat_template_kwargs", "[{}]"),
     neutral_field<Draft>("function_call", R"(["none"])"),
     neutral_field<Draft>("functions", "[[]]"),
     neutral_field<Draft>("modalities", R"([["text"]])"),
     neutral_field<Draft>("moderation"),
     neutral_field<Draft>("prediction"),
-    neutral_field<Draft>("reasoning_effort", R"(["none"])"),
     neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
     neutral_field<Draft>("store", "[false]"),
+    used_field<Draft>("chat_template_kwargs", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_template_variables(value, path, draft);
+                      })
+        .about("Variables of the model's chat template, such as enable_thinking.")
+        .schema(kTemplateVariablesSchema),
+    used_field<Draft>("reasoning_effort", JsonType::kString, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_effort(value, path, draft);
+                      })
+        .about("How hard the model thinks before it answers, where it can; none: not at all.")
+        .schema(kEffortSchema),
+    used_field<Draft>("thinking_token_budget", JsonType::kInteger, {1, kMaxInt32},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_thinking_budget(value, path, draft);
+                      })
+        .about("Reasoning is closed after this many tokens."),
     used_field<Draft>("tool_choice", JsonType::kAny, {},
                       [](Json value, Path path, Draft& draft) -> Result<void> {
                         return read_chat_choice(value, path, draft);
                       })
-        .about("Whether the model calls tools: none, auto (it decides), required, or one by name.")
+        .about("Whether the model calls tools: none, auto (it decides), required, one by name, or "
+               "some of them.")
         .schema(kChatChoiceSchema),
     used_field<Draft>("tools", JsonType::kList, {0, kMaxTools},
                       [](Json value, Path path, Draft& draft) -> Result<void> {

@@ -213,6 +213,31 @@ TEST(OpenAiRequest, ReadsWhoseShareItTakesAndForHowLongItIsWanted) {
   EXPECT_EQ(turn.timeout_ms, 1500U);
 }
 
+TEST(OpenAiRequest, SaysHowMuchToThink) {
+  const Turn none = parsed(kChat, chat(R"("reasoning_effort":"none")")).turn;
+  EXPECT_EQ(none.thinking.wanted, false);
+  EXPECT_EQ(none.thinking.max_tokens, 0U);
+  const Turn high = parsed(kChat, chat(R"("reasoning_effort":"high","thinking_token_budget":7,
+                            "chat_template_kwargs":{"a":{"b":[1]}})"))
+                        .turn;
+  EXPECT_EQ(high.thinking.effort, "high");
+  EXPECT_FALSE(high.thinking.wanted);
+  EXPECT_EQ(high.thinking.max_tokens, 7U);
+  ASSERT_EQ(high.variables.size(), 1U);
+  EXPECT_EQ(high.variables[0].name, "a");
+  EXPECT_EQ(high.variables[0].json, R"({"b":[1]})");
+  EXPECT_EQ(high.variables[0].field, "chat_template_kwargs.a");
+}
+
+TEST(OpenAiRequest, VariablesOfATemplateAreBounded) {
+  std::string members;
+  for (int i = 0; i < 33; ++i) members += (i == 0 ? "\"v" : ",\"v") + std::to_string(i) + "\":1";
+  const auto request =
+      parse_openai_request(kChat, chat(R"("chat_template_kwargs":{)" + members + "}"), 100);
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().where, "chat_template_kwargs");
+}
+
 // Values that change no answer, and null everywhere.
 TEST(OpenAiRequest, AcceptsWhatChangesNothing) {
   for (const char* field : {R"("n":1)",
@@ -418,13 +443,18 @@ TEST(OpenAiRequest, RefusesParametersItCannotHonourByName) {
       {kChat, chat(R"("tool_choice":"required")"), kInvalid, "tool_choice"},
       {kChat, chat(R"("tool_choice":"any")"), kInvalid, "tool_choice"},
       {kChat, chat(R"("tool_choice":{"type":"function"})"), kInvalid, "tool_choice.function"},
-      {kChat, chat(R"("tool_choice":{"type":"allowed_tools","allowed_tools":{}})"), kUnsupported,
+      {kChat, chat(R"("tool_choice":{"type":"custom","custom":{}})"), kUnsupported,
        "tool_choice.type"},
       {kChat, chat(R"("modalities":["text","audio"])"), kUnsupported, "modalities"},
       {kChat, chat(R"("audio":{})"), kUnsupported, "audio"},
       {kChat, chat(R"("store":true)"), kUnsupported, "store"},
       {kChat, chat(R"("service_tier":"flex")"), kUnsupported, "service_tier"},
-      {kChat, chat(R"("reasoning_effort":"high")"), kUnsupported, "reasoning_effort"},
+      {kChat, chat(R"("reasoning_effort":"much")"), kInvalid, "reasoning_effort"},
+      {kChat, chat(R"("thinking_token_budget":0)"), kInvalid, "thinking_token_budget"},
+      {kChat, chat(R"("chat_template_kwargs":[])"), kInvalid, "chat_template_kwargs"},
+      {kChat, chat(R"("chat_template_kwargs":{"a-b":1})"), kInvalid, "chat_template_kwargs.a-b"},
+      {kChat, chat(R"("chat_template_kwargs":{"tools":[]})"), kUnsupported,
+       "chat_template_kwargs.tools"},
       {kChat, chat(R"("logits_processors":["x"])"), kUnsupported, "logits_processors"},
       {kChat, chat(R"("guided_json":3)"), kInvalid, "guided_json"},
       {kChat, chat(R"("guided_choice":[])"), kInvalid, "guided_choice"},

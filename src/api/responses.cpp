@@ -119,7 +119,7 @@ std::string ResponsesWriter::response_json(Status status, std::string_view outpu
       R"("max_output_tokens":{},"max_tool_calls":null,"metadata":{},"model":{},"output":[{}],)"
       R"("parallel_tool_calls":{},"presence_penalty":{},"previous_response_id":null,)"
       R"("prompt_cache_key":{},)"
-      R"("reasoning":{{"effort":null,"summary":null}},"safety_identifier":{},"seed":{},)"
+      R"("reasoning":{{"effort":{},"summary":null}},"safety_identifier":{},"seed":{},)"
       R"("service_tier":"default","store":false,"temperature":{},)"
       R"("text":{{"format":{},"verbosity":"medium"}},"tool_choice":{},)"
       R"("tools":{},"top_logprobs":{},"top_p":{},"truncation":"disabled","usage":{},"user":{}}})",
@@ -130,7 +130,7 @@ std::string ResponsesWriter::response_json(Status status, std::string_view outpu
       echo.instructions,
       echo.max_output_tokens ? fmt::format("{}", *echo.max_output_tokens) : "null", echo.metadata,
       json_string(header_.model), output, echo.parallel_tool_calls, echo.presence_penalty,
-      echo.prompt_cache_key, echo.safety_identifier, static_cast<std::int64_t>(seed_),
+      echo.prompt_cache_key, echo.effort, echo.safety_identifier, static_cast<std::int64_t>(seed_),
       echo.temperature, echo.format, echo.tool_choice, echo.tools, echo.top_logprobs, echo.top_p,
       end == nullptr ? "null" : usage_json(*end), echo.user);
 }

@@ -14,6 +14,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/text_parts.h"
+#include "api/thinking_fields.h"
 #include "api/tool_fields.h"
 
 namespace jarip {
@@ -275,6 +276,20 @@ constexpr Field<Draft> kTextFields[] = {
     neutral_field<Draft>("verbosity", R"(["medium"])"),
 };
 
+constexpr Field<Draft> kReasoningFields[] = {
+    used_field<Draft>("effort", JsonType::kString, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        draft.echo.effort = json::serialize(value);
+                        return read_effort(value, path, draft);
+                      })
+        .about("How hard the model thinks before it answers, where it can; none: not at all.")
+        .schema(kEffortSchema),
+    neutral_field<Draft>("summary", R"(["auto"])")
+        .about("reasoning isn't summed up here: it is sent as it is"),
+    neutral_field<Draft>("generate_summary", R"(["auto"])")
+        .about("reasoning isn't summed up here: it is sent as it is"),
+};
+
 constexpr Field<Draft> kStreamOptionFields[] = {
     neutral_field<Draft>("include_obfuscation", "[false]"),
 };
@@ -381,9 +396,13 @@ constexpr Field<Draft> kFields[] = {
     neutral_field<Draft>("previous_response_id")
         .about("no responses are kept here; send the earlier messages as input"),
     neutral_field<Draft>("prompt"),
-    neutral_field<Draft>("reasoning",
-                         R"([{}, {"effort": null}, {"effort": "none"},
-                             {"effort": null, "summary": null}])"),
+    used_field<Draft>("reasoning", JsonType::kObject, {},
+                      [](Json value, Path path, Draft& draft) -> Result<void> {
+                        return read_object<Draft>(value.get_object(), {kReasoningFields}, path,
+                                                  draft);
+                      })
+        .schema(R"({"anyOf":[{"$ref":"#/components/schemas/ResponseReasoningOptions"},)"
+                R"({"type":"null"}]})"),
     neutral_field<Draft>("service_tier", R"(["auto", "default"])"),
     neutral_field<Draft>("store", "[false]")
         .about("no responses are kept here; leave it out or send false"),
@@ -392,10 +411,16 @@ constexpr Field<Draft> kFields[] = {
                         draft.echo.tool_choice = json::serialize(value);
                         return read_response_choice(value, path, draft);
                       })
-        .about("Whether the model calls tools: none, auto (it decides), required, or one by name.")
+        .about("Whether the model calls tools: none, auto (it decides), required, one by name, or "
+               "some of them.")
         .schema(R"({"anyOf":[{"enum":["none","auto","required",null]},{"type":"object",)"
                 R"("required":["type","name"],"additionalProperties":false,"properties":{)"
-                R"("type":{"const":"function"},"name":{"type":"string"}}}]})"),
+                R"("type":{"const":"function"},"name":{"type":"string"}}},{"type":"object",)"
+                R"("required":["type","mode","tools"],"additionalProperties":false,"properties":{)"
+                R"("type":{"const":"allowed_tools"},"mode":{"enum":["auto","required"]},)"
+                R"("tools":{"type":"array","minItems":1,"maxItems":128,"items":{"type":"object",)"
+                R"("required":["type","name"],"additionalProperties":false,"properties":{)"
+                R"("type":{"const":"function"},"name":{"type":"string"}}}}}}]})"),
     used_field<Draft>("tools", JsonType::kList, {0, kMaxTools},
                       [](Json value, Path path, Draft& draft) -> Result<void> {
                         JARIP_CHECK(read_response_tools(value, path, draft));
@@ -461,6 +486,7 @@ void describe_responses_requests(SchemaSet& schemas) {
                                    R"({"$ref":"#/components/schemas/ResponseReasoningItem"}]})");
   schemas.add_object<Draft>("ResponseStreamOptions", {kStreamOptionFields});
   schemas.add_object<Draft>("ResponseTextOptions", {kTextFields});
+  schemas.add_object<Draft>("ResponseReasoningOptions", {kReasoningFields});
   schemas.add_object<Draft>("ResponsesRequest", {kFields, Common::kSampling, Common::kShare});
 }
 

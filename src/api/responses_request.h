@@ -29,6 +29,7 @@ struct ResponseEcho {
   float presence_penalty = 0;
   float frequency_penalty = 0;
   bool parallel_tool_calls = true;
+  std::string effort = "null";
   std::string tools = "[]";
   std::string tool_choice = R"("auto")";
 };

@@ -52,12 +52,20 @@ TEST(ResponsesRequest, AcceptsWhatChangesNothing) {
   for (const char* field :
        {R"("store":false)", R"("store":null)", R"("background":false)", R"("tools":[])",
         R"("tool_choice":"auto")", R"("truncation":"disabled")", R"("metadata":{"a":"b"})",
-        R"("reasoning":{"effort":null,"summary":null})", R"("text":{"format":{"type":"text"}})",
-        R"("previous_response_id":null)", R"("include":[])",
+        R"("reasoning":{"effort":null,"summary":null})", R"("reasoning":{"summary":"auto"})",
+        R"("text":{"format":{"type":"text"}})", R"("previous_response_id":null)", R"("include":[])",
         R"("include":["reasoning.encrypted_content"])", R"("service_tier":"auto")",
         R"("parallel_tool_calls":false)", R"("user":"u")"}) {
     EXPECT_TRUE(parse_responses_request(body(field), kVocab)) << field;
   }
+}
+
+TEST(ResponsesRequest, SaysHowMuchToThink) {
+  const ResponsesRequest request = parsed(body(R"("reasoning":{"effort":"low"})"));
+  EXPECT_EQ(request.turn.thinking.effort, "low");
+  EXPECT_EQ(request.turn.thinking.field, "reasoning.effort");
+  EXPECT_EQ(request.echo.effort, R"("low")");
+  EXPECT_EQ(parsed(body(R"("reasoning":{"effort":"none"})")).turn.thinking.wanted, false);
 }
 
 TEST(ResponsesRequest, LogprobsComeWhenIncludedOrCounted) {
@@ -104,7 +112,8 @@ TEST(ResponsesRequest, RefusesWhatItCannotHonourByPath) {
       {body(R"("conversation":"conv_1")"), "conversation"},
       {body(R"("truncation":"auto")"), "truncation"},
       {body(R"("tools":[{"type":"web_search"}])"), "tools[0].type"},
-      {body(R"("reasoning":{"effort":"high"})"), "reasoning"},
+      {body(R"("reasoning":{"effort":"much"})"), "reasoning.effort"},
+      {body(R"("reasoning":{"summary":"detailed"})"), "reasoning.summary"},
       {body(R"("text":{"format":{"type":"xml"}})"), "text.format.type"},
       {body(R"("text":{"format":{"type":"json_schema","name":"n"}})"), "text.format.schema"},
       {body(R"("include":["file_search_call.results"])"), "include[0]"},

@@ -12,6 +12,7 @@
 #include "api/field_table.h"
 #include "api/json_body.h"
 #include "api/openai_messages.h"
+#include "api/thinking_fields.h"
 #include "api/tool_fields.h"
 #include "base/utf8.h"
 
@@ -86,7 +87,12 @@ constexpr Field<AnswerDraft> kTemplateFields[] = {
                 R"("items":{"$ref":"#/components/schemas/ChatMessage"}})")
         .required(),
     neutral_field<AnswerDraft>("add_generation_prompt", "[true]"),
-    neutral_field<AnswerDraft>("chat_template_kwargs", "[{}]"),
+    used_field<AnswerDraft>("chat_template_kwargs", JsonType::kObject, {}, read_template_variables)
+        .about("Variables of the model's chat template, such as enable_thinking.")
+        .schema(kTemplateVariablesSchema),
+    used_field<AnswerDraft>("reasoning_effort", JsonType::kString, {}, read_effort)
+        .about("How hard the model thinks before it answers, where it can; none: not at all.")
+        .schema(kEffortSchema),
     used_field<AnswerDraft>("tools", JsonType::kList, {0, kMaxTools}, read_chat_tools)
         .about("Functions that the model may ask you to call.")
         .schema(kChatToolsSchema),

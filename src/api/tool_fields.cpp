@@ -189,6 +189,8 @@ struct ChoiceDraft {
   std::string type;
   std::string name;
   std::optional<bool> disables_parallel;
+  std::string mode;
+  const json::array* allowed = nullptr;  // with a mode
 };
 
 Result<void> read_choice_name(Json value, Path path, ChoiceDraft& draft) {
@@ -227,7 +229,65 @@ constexpr Field<ChoiceDraft> kAnthropicChoiceFields[] = {
                             }),
 };
 
-// A word, or an object that names a function.
+// Of {"type": "allowed_tools"}; in chats they lie in a member of that name.
+constexpr Field<ChoiceDraft> kAllowedFields[] = {
+    used_field<ChoiceDraft>("mode", JsonType::kString, {},
+                            [](Json value, Path path, ChoiceDraft& draft) -> Result<void> {
+                              draft.mode = std::string(value.get_string());
+                              if (draft.mode == "auto" || draft.mode == "required") return {};
+                              return fail(ErrorCode::kInvalidArgument,
+                                          fmt::format("{} must be auto or required", path),
+                                          std::string(path));
+                            })
+        .required(),
+    used_field<ChoiceDraft>("tools", JsonType::kList, {1, kMaxTools},
+                            [](Json value, Path, ChoiceDraft& draft) -> Result<void> {
+                              draft.allowed = &value.get_array();
+                              return {};
+                            })
+        .required(),
+};
+constexpr Field<ChoiceDraft> kChatAllowedFields[] = {
+    kChoiceTypeField,
+    used_field<ChoiceDraft>("allowed_tools", JsonType::kObject, {},
+                            [](Json value, Path path, ChoiceDraft& draft) -> Result<void> {
+                              return read_object<ChoiceDraft>(value.get_object(), {kAllowedFields},
+                                                              path, draft);
+                            })
+        .required(),
+};
+constexpr Field<ChoiceDraft> kAllowedTypeField[] = {kChoiceTypeField};
+
+// item_fields: of a function among those that are allowed, as of one that is named.
+Result<void> read_allowed(const json::object& object, Path path,
+                          FieldTable<ChoiceDraft> item_fields, bool is_chat, AnswerDraft& draft) {
+  ChoiceDraft choice;
+  JARIP_CHECK(is_chat ? read_object<ChoiceDraft>(object, {kChatAllowedFields}, path, choice)
+                      : read_object<ChoiceDraft>(object, {kAllowedTypeField, kAllowedFields}, path,
+                                                 choice));
+  const std::string list_path =
+      join_path(is_chat ? join_path(path, "allowed_tools") : std::string(path), "tools");
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < choice.allowed->size(); ++i) {
+    const std::string item_path = join_path(list_path, i);
+    JARIP_TRY(const json::object* item, object_at((*choice.allowed)[i], item_path));
+    ChoiceDraft function;
+    JARIP_CHECK(read_object<ChoiceDraft>(*item, {item_fields}, item_path, function));
+    if (function.type != "function") {
+      const std::string type_path = join_path(item_path, "type");
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("{} is supported only as \"function\"", type_path), type_path);
+    }
+    names.push_back(std::move(function.name));
+  }
+  draft.turn.tool_choice.kind =
+      choice.mode == "auto" ? ToolChoice::Kind::kAuto : ToolChoice::Kind::kRequired;
+  draft.turn.tool_choice.allowed = std::move(names);
+  draft.tool_choice_field = list_path;
+  return {};
+}
+
+// A word, or an object that names a function or several.
 Result<void> read_choice(Json value, Path path, FieldTable<ChoiceDraft> fields,
                          std::string_view name_path, AnswerDraft& draft) {
   if (const auto* word = value.if_string()) {
@@ -244,10 +304,14 @@ Result<void> read_choice(Json value, Path path, FieldTable<ChoiceDraft> fields,
   JARIP_TRY(const json::object* object, object_at(value, path));
   // Of another type, the type is the reason, and not the fields that it has.
   const auto* type = object->if_contains("type");
+  if (type != nullptr && *type == "allowed_tools") {
+    return read_allowed(*object, path, fields, name_path != "name", draft);
+  }
   if (type != nullptr && type->is_string() && *type != "function") {
     const std::string type_path = join_path(path, "type");
     return fail(ErrorCode::kUnsupported,
-                fmt::format("{} is supported only as \"function\"", type_path), type_path);
+                fmt::format("{} is supported only as \"function\" or \"allowed_tools\"", type_path),
+                type_path);
   }
   ChoiceDraft choice;
   JARIP_CHECK(read_object<ChoiceDraft>(*object, {fields}, path, choice));
@@ -395,6 +459,15 @@ Result<void> settle_tools(AnswerDraft& draft) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} asks for a call, but there are no tools", draft.tool_choice_field),
                 draft.tool_choice_field);
+  }
+  for (std::size_t i = 0; i < choice.allowed.size(); ++i) {
+    if (std::ranges::find(draft.turn.tools, choice.allowed[i], &Tool::name) ==
+        draft.turn.tools.end()) {
+      const std::string item_path = join_path(draft.tool_choice_field, i);
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: there is no tool \"{}\"", item_path, choice.allowed[i]),
+                  item_path);
+    }
   }
   if (choice.kind == ToolChoice::Kind::kNamed &&
       std::ranges::find(draft.turn.tools, choice.name, &Tool::name) == draft.turn.tools.end()) {

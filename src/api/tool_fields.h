@@ -56,6 +56,14 @@ inline constexpr std::string_view kChatChoiceSchema =
     R"({"anyOf":[{"enum":["none","auto","required",null]},{"type":"object",)"
     R"("required":["type","function"],"additionalProperties":false,"properties":{)"
     R"("type":{"const":"function"},"function":{"type":"object","required":["name"],)"
-    R"("additionalProperties":false,"properties":{"name":{"type":"string"}}}}}]})";
+    R"("additionalProperties":false,"properties":{"name":{"type":"string"}}}}},)"
+    R"({"type":"object","required":["type","allowed_tools"],"additionalProperties":false,)"
+    R"("properties":{"type":{"const":"allowed_tools"},"allowed_tools":{"type":"object",)"
+    R"("required":["mode","tools"],"additionalProperties":false,"properties":{)"
+    R"("mode":{"enum":["auto","required"]},"tools":{"type":"array","minItems":1,"maxItems":128,)"
+    R"("items":{"type":"object","required":["type","function"],"additionalProperties":false,)"
+    R"("properties":{"type":{"const":"function"},"function":{"type":"object",)"
+    R"("required":["name"],"additionalProperties":false,)"
+    R"("properties":{"name":{"type":"string"}}}}}}}}}}]})";
 
 }  // namespace jarip

@@ -82,6 +82,54 @@ TEST(ToolFields, EveryDialectsFunctionsAreTheSame) {
   EXPECT_EQ(turns[2].tools[0].field, "tools[0].input_schema");
 }
 
+TEST(ToolFields, AChoiceMayAllowSomeFunctions) {
+  const Turn turns[] = {
+      chat(std::string(R"("tools":)") + kChatTools +
+           R"(,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[
+               {"type":"function","function":{"name":"g"}}]}})"),
+      response(R"("input":"x","tools":[{"type":"function","name":"f"},
+                   {"type":"function","name":"g"}],"tool_choice":{"type":"allowed_tools",
+                   "mode":"required","tools":[{"type":"function","name":"g"}]})")};
+  for (const Turn& turn : turns) {
+    EXPECT_EQ(turn.tools.size(), 2U);
+    EXPECT_EQ(turn.tool_choice.kind, Kind::kRequired);
+    EXPECT_EQ(turn.tool_choice.allowed, std::vector<std::string>{"g"});
+    EXPECT_TRUE(turn.tool_choice.allows("g"));
+    EXPECT_FALSE(turn.tool_choice.allows("f"));
+  }
+}
+
+TEST(ToolFields, WhatAChoiceAllowsIsChecked) {
+  struct Row {
+    std::string choice;
+    std::string where;
+  };
+  const std::string item = R"({"type":"function","function":{"name":"g"}})";
+  const Row table[] = {
+      {R"({"type":"allowed_tools"})", "tool_choice.allowed_tools"},
+      {R"({"type":"allowed_tools","allowed_tools":{"mode":"any","tools":[)" + item + "]}}",
+       "tool_choice.allowed_tools.mode"},
+      {R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}})",
+       "tool_choice.allowed_tools.tools"},
+      {R"({"type":"allowed_tools","allowed_tools":{"mode":"auto"}})",
+       "tool_choice.allowed_tools.tools"},
+      {R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"mcp"}]}})",
+       "tool_choice.allowed_tools.tools[0].function"},
+      {R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[)" + item +
+           R"(,{"type":"function","function":{"name":"h"}}]}})",
+       "tool_choice.allowed_tools.tools[1]"},
+  };
+  for (const Row& row : table) {
+    const auto request =
+        parse_openai_request(OpenAiEndpoint::kChat,
+                             R"({"messages":[{"role":"user","content":"x"}],"tools":)" +
+                                 std::string(kChatTools) + R"(,"tool_choice":)" + row.choice + "}",
+                             kVocab);
+    ASSERT_FALSE(request) << row.choice;
+    EXPECT_EQ(request.error().where, row.where) << request.error().message;
+  }
+}
+
 TEST(ToolFields, EveryDialectsChoicesAreTheSame) {
   struct Row {
     std::string chat;

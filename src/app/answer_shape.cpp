@@ -38,12 +38,34 @@ bool AnswerShape::is_marker(TokenId id) const {
   return std::ranges::find(markers, id, &Marker::id) != markers.end();
 }
 
+bool AnswerShape::has_word(std::string_view word) const {
+  return std::ranges::binary_search(words, word);
+}
+
+std::vector<std::string> words_of(std::string_view source) {
+  const auto is_of_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < source.size();) {
+    const auto* const begin = std::find_if(source.begin() + i, source.end(), is_of_word);
+    const auto* const end = std::find_if_not(begin, source.end(), is_of_word);
+    if (begin != end) words.emplace_back(begin, end);
+    i = static_cast<std::size_t>(end - source.begin());
+  }
+  std::ranges::sort(words);
+  const auto repeated = std::ranges::unique(words);
+  words.erase(repeated.begin(), repeated.end());
+  return words;
+}
+
 AnswerShape find_answer_shape(const ChatTemplate& chat_template, std::string_view source,
                               const Tokenizer& tokenizer) {
   AnswerShape shape{.calls = find_call_shape(chat_template),
                     .reasoning = find_reasoning_shape(source),
                     .takes_system = takes_system(chat_template),
-                    .markers = {}};
+                    .markers = {},
+                    .words = words_of(source)};
   std::string text;
   for (const std::string& piece : {shape.calls.before_name, shape.calls.before_arguments,
                                    shape.calls.between, shape.calls.after}) {

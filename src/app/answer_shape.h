@@ -25,7 +25,13 @@ struct AnswerShape {
   };
   std::vector<Marker> markers;
   [[nodiscard]] bool is_marker(TokenId id) const;
+
+  std::vector<std::string> words;  // of the template's source, sorted: its variables are among them
+  [[nodiscard]] bool has_word(std::string_view word) const;
 };
+
+// Whatever could be a name in the source of a template; sorted, each once.
+[[nodiscard]] std::vector<std::string> words_of(std::string_view source);
 
 // source: the template's.
 [[nodiscard]] AnswerShape find_answer_shape(const ChatTemplate& chat_template,

@@ -66,6 +66,7 @@ GrammarSource calls(std::span<const Tool> tools, const ToolChoice& choice, const
   std::vector<GrammarSource> functions;
   for (const Tool& tool : tools) {
     if (choice.kind == ToolChoice::Kind::kNamed && tool.name != choice.name) continue;
+    if (!choice.allows(tool.name)) continue;
     const bool is_free = choice.kind == ToolChoice::Kind::kAuto && !tool.is_strict;
     functions.push_back(
         in_sequence({exact_text(tool.name), piece(shape.calls.before_arguments, shape.markers),
@@ -111,7 +112,8 @@ std::optional<GrammarSource> call_grammar(std::span<const Tool> tools, const Too
                                           const std::optional<GrammarSource>& form) {
   const bool may_call = !tools.empty() && choice.kind != ToolChoice::Kind::kNone;
   const bool is_free = choice.kind == ToolChoice::Kind::kAuto;
-  const bool is_held = may_call && (!is_free || std::ranges::any_of(tools, &Tool::is_strict));
+  const bool is_held = may_call && (!is_free || !choice.allowed.empty() ||
+                                    std::ranges::any_of(tools, &Tool::is_strict));
   if (!form && !is_held) return std::nullopt;
   GrammarSource answer = !may_call ? *form
                          : is_free ? free_answer(tools, choice, shape, form)

@@ -180,6 +180,17 @@ TEST(CallGrammar, ReasoningMayComeFirst) {
   EXPECT_TRUE(allows(*call_grammar({}, {}, shape, true, form), "hm</think>42", shape));
 }
 
+TEST(CallGrammar, OnlyAllowedFunctionsAreCalled) {
+  const AnswerShape shape = shape_of("tagged");
+  for (const Kind kind : {Kind::kAuto, Kind::kRequired}) {
+    const auto source = call_grammar(kTools, {.kind = kind, .allowed = {"now"}}, shape, false, {});
+    ASSERT_TRUE(source);
+    EXPECT_TRUE(allows(*source, call_text(shape, "now", "{}"), shape));
+    EXPECT_FALSE(allows(*source, call_text(shape, "get_weather", R"({"city": "x"})"), shape));
+    EXPECT_EQ(allows(*source, "text", shape), kind == Kind::kAuto);
+  }
+}
+
 TEST(CallGrammar, AFormIsForAnswersWithoutCalls) {
   const AnswerShape shape = shape_of("tagged");
   const GrammarSource form = json_schema(R"({"type":"integer"})");

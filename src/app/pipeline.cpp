@@ -56,9 +56,20 @@ struct Prompt {
 
 Result<std::vector<RenderedSegment>> render_chat(const Turn& turn, const LoadedModel& model) {
   JARIP_TRY(const ChatTemplate* chat_template, model.require_chat_template());
-  return render_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
-                         *chat_template, model.tokenizer(), std::time(nullptr),
-                         prompt_tools_of(turn, model));
+  JARIP_TRY(const auto variables, template_variables_of(turn, *model.answer_shape()));
+  auto segments = render_messages(std::get<std::vector<Message>>(turn.input), turn.continues_last,
+                                  *chat_template, model.tokenizer(), std::time(nullptr),
+                                  prompt_tools_of(turn, model), variables);
+  // What the template can't compute with is the request's fault, not the file's.
+  if (!segments && !turn.variables.empty()) {
+    const std::string& field = turn.variables.front().field;
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: the model's chat template can't be rendered with these "
+                            "variables: {}",
+                            field, segments.error().message),
+                field);
+  }
+  return segments;
 }
 
 // Template and tokenizer.
@@ -133,22 +144,17 @@ std::shared_ptr<Answer> answer_of(const Turn& turn, const TurnPlan& plan,
   const Tokenizer& tokenizer = model.tokenizer();
   Engine& engine = model.engine();
   const AnswerShape* const shape = plan.split ? model.answer_shape() : nullptr;
-  return std::make_shared<Answer>(
-      AnswerRequest{.stop = turn.stop,
-                    .min_indent = turn.min_indent,
-                    .line_time_ms = turn.line_time_ms,
-                    .echo = echo_of(turn, tokenizer),
-                    .split = plan.split,
-                    .call_id_key = call_id_key(request.sampling.seed, request.prompt),
-                    .seed = request.sampling.seed,
-                    .text_of =
-                        [&tokenizer, shape](TokenId id) {
-                          TokenText text = text_of(id, tokenizer);
-                          if (shape != nullptr && shape->is_marker(id)) text.is_control = false;
-                          return text;
-                        },
-                    .cancel = [&engine](SequenceId id) { engine.cancel(id); },
-                    .sink = std::move(sink)});
+  return std::make_shared<Answer>(AnswerRequest{
+      .stop = turn.stop,
+      .min_indent = turn.min_indent,
+      .line_time_ms = turn.line_time_ms,
+      .echo = echo_of(turn, tokenizer),
+      .split = plan.split,
+      .call_id_key = call_id_key(request.sampling.seed, request.prompt),
+      .seed = request.sampling.seed,
+      .text_of = [&tokenizer, shape](TokenId id) { return text_in_answer(id, tokenizer, shape); },
+      .cancel = [&engine](SequenceId id) { engine.cancel(id); },
+      .sink = std::move(sink)});
 }
 
 }  // namespace
@@ -175,6 +181,7 @@ Result<StartedTurn> Pipeline::start(Turn turn, std::vector<TurnSink> sinks) {
   GenerateRequest request = request_of(turn, model);
   request.prompt = std::move(prompt.tokens);
   request.grammar = plan.grammar;
+  request.force = plan.force;
   request.max_new_tokens =
       turn.max_new_tokens.value_or(room_after(request.prompt.size(), engine.n_ctx()));
   StartedTurn started{.ids = {},

@@ -90,7 +90,7 @@ Result<TemplateValue> tools_value(std::span<const Tool> tools) {
 }
 
 Result<TemplateValue> context_of(std::span<const Message> messages, const PromptTools& tools,
-                                 const Tokenizer& tokenizer) {
+                                 const Tokenizer& tokenizer, const TemplateVariables& variables) {
   std::vector<TemplateValue> list;
   for (const Message& message : messages) {
     JARIP_TRY(TemplateValue value, message_value(message, messages, tools.shape));
@@ -109,6 +109,7 @@ Result<TemplateValue> context_of(std::span<const Message> messages, const Prompt
   if (const auto eos = tokenizer.eos()) {
     fields.emplace_back("eos_token", TemplateValue::from(tokenizer.token_bytes(*eos)));
   }
+  fields.insert(fields.end(), variables.begin(), variables.end());
   return TemplateValue::make_object(std::move(fields));
 }
 
@@ -128,7 +129,8 @@ Result<std::vector<RenderedSegment>> render_messages(std::span<const Message> me
                                                      bool continues_last,
                                                      const ChatTemplate& chat_template,
                                                      const Tokenizer& tokenizer, std::time_t now,
-                                                     const PromptTools& tools) {
+                                                     const PromptTools& tools,
+                                                     const TemplateVariables& variables) {
   std::span<const Message> rendered =
       continues_last && !messages.empty() ? messages.first(messages.size() - 1) : messages;
   if (rendered.empty()) {
@@ -142,7 +144,7 @@ Result<std::vector<RenderedSegment>> render_messages(std::span<const Message> me
     rendered = written;
     told.tools = {};
   }
-  JARIP_TRY(const TemplateValue context, context_of(rendered, told, tokenizer));
+  JARIP_TRY(const TemplateValue context, context_of(rendered, told, tokenizer, variables));
   JARIP_TRY(auto segments, chat_template.render(context, {"bos_token", "eos_token"}, now));
   if (continues_last) segments.push_back({messages.back().content, true});
   return segments;

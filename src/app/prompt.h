@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/answer_shape.h"
+#include "app/template_variables.h"
 #include "app/turn.h"
 #include "base/result.h"
 #include "model/chat_template.h"
@@ -27,7 +28,8 @@ struct PromptTools {
 // those of ChatTemplate::render.
 [[nodiscard]] Result<std::vector<RenderedSegment>> render_messages(
     std::span<const Message> messages, bool continues_last, const ChatTemplate& chat_template,
-    const Tokenizer& tokenizer, std::time_t now, const PromptTools& tools = {});
+    const Tokenizer& tokenizer, std::time_t now, const PromptTools& tools = {},
+    const TemplateVariables& variables = {});
 
 // The same as tokens.
 [[nodiscard]] Result<std::vector<TokenId>> encode_messages(

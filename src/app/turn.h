@@ -2,6 +2,7 @@
 // from layer to layer.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -46,8 +47,29 @@ struct Tool {
 struct ToolChoice {
   enum class Kind : std::uint8_t { kNone, kAuto, kRequired, kNamed };
   Kind kind = Kind::kAuto;
-  std::string name = {};    // of kNamed
-  bool is_parallel = true;  // one answer may have several calls
+  std::string name = {};                  // of kNamed
+  bool is_parallel = true;                // one answer may have several calls
+  std::vector<std::string> allowed = {};  // calls of these only; empty: of any
+
+  [[nodiscard]] bool allows(const std::string& function) const {
+    return allowed.empty() || std::ranges::find(allowed, function) != allowed.end();
+  }
+};
+
+// How much a model that reasons may.
+struct Thinking {
+  std::optional<bool> wanted;               // absent: as the template does by itself
+  std::optional<std::uint32_t> max_tokens;  // of reasoning, which is closed then
+  std::string effort;                       // a word for the template; empty: none
+  std::string field;                        // where the request says so
+  std::string budget_field = {};            // where it says max_tokens
+};
+
+// A variable of the chat template that the request sets.
+struct TemplateVariable {
+  std::string name;
+  std::string json;   // its value
+  std::string field;  // where the request has it
 };
 
 // What the answer must match, and the request's field that says so.
@@ -83,6 +105,8 @@ struct Turn {
   bool continues_last = false;  // the answer goes on where the last message, an assistant's, ends
   std::vector<Tool> tools;
   ToolChoice tool_choice;
+  Thinking thinking;
+  std::vector<TemplateVariable> variables;
   bool separates = false;  // of messages: reasoning and calls come apart from the text
   SamplingParams sampling;
   std::optional<std::uint64_t> seed;            // absent: one is drawn, and reported in TurnEnd

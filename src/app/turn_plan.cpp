@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/call_grammar.h"
+#include "app/reasoning_budget.h"
 
 namespace jarip {
 namespace {
@@ -34,7 +35,33 @@ std::unexpected<Error> find_fault(const Turn& turn, const Error& error) {
   return refuse(error, "tools");
 }
 
+Result<ForceToken> budget_of(const Turn& turn, bool in_reasoning, const AnswerShape& shape,
+                             const Tokenizer& tokenizer) {
+  if (!turn.thinking.max_tokens || !shape.reasoning) return ForceToken();
+  ReasoningBudget budget(*shape.reasoning, in_reasoning, *turn.thinking.max_tokens,
+                         {.text_of =
+                              [&tokenizer, &shape](TokenId id) {
+                                const TokenText text = text_in_answer(id, tokenizer, &shape);
+                                return text.is_control ? std::string_view() : text.bytes;
+                              },
+                          .encode =
+                              [&tokenizer](std::string_view text) {
+                                return tokenizer.encode(text, SpecialTokens::kParse);
+                              }});
+  if (budget.can_close()) return ForceToken(std::move(budget));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("{}: this model's tokenizer can't write what closes its reasoning",
+                          turn.thinking.budget_field),
+              turn.thinking.budget_field);
+}
+
 }  // namespace
+
+TokenText text_in_answer(TokenId id, const Tokenizer& tokenizer, const AnswerShape* shape) {
+  TokenText text = text_of(id, tokenizer);
+  if (shape != nullptr && shape->is_marker(id)) text.is_control = false;
+  return text;
+}
 
 PromptTools prompt_tools_of(const Turn& turn, const LoadedModel& model) {
   PromptTools tools{.tools = {}, .shape = model.answer_shape()};
@@ -64,7 +91,10 @@ Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& mod
                    .shape = may_call(turn) ? &shape->calls : nullptr,
                    .names = {},
                    .is_constrained = may_call(turn) && plan.grammar != nullptr && !may_be_form};
-  for (const Tool& tool : turn.tools) plan.split->names.push_back(tool.name);
+  for (const Tool& tool : turn.tools) {
+    if (turn.tool_choice.allows(tool.name)) plan.split->names.push_back(tool.name);
+  }
+  JARIP_TRY(plan.force, budget_of(turn, in_reasoning, *shape, model.tokenizer()));
   return plan;
 }
 

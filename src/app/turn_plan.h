@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "app/answer.h"
 #include "app/answer_splitter.h"
 #include "app/loaded_model.h"
 #include "app/prompt.h"
@@ -20,10 +21,15 @@ namespace jarip {
 struct TurnPlan {
   std::shared_ptr<const Grammar> grammar;  // null: any text
   std::optional<SplitOptions> split;       // absent: all is text
+  ForceToken force;                        // ends the reasoning in time; empty: nothing to end
 };
 
+// The text of a token in an answer of this shape; null: of a text.
+[[nodiscard]] TokenText text_in_answer(TokenId id, const Tokenizer& tokenizer,
+                                       const AnswerShape* shape);
+
 // in_reasoning: the prompt has opened it. Errors: those of compile_source(), with the request's
-// field.
+// field, and kUnsupported where the reasoning can't be ended.
 [[nodiscard]] Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& model);
 
 }  // namespace jarip

@@ -289,3 +289,29 @@ def test_what_is_no_call_comes_back_as_text(server, client, model, text):
 def test_a_cut_call_says_so(client, model):
     choice = ask(client, model, tool_choice="required", max_tokens=3).choices[0]
     assert choice.finish_reason == "length"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_only_allowed_functions_are_called(client, model, seed):
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [
+        {"type": "function", "function": {"name": "now"}}]}}
+    calls = ask(client, model, tool_choice=allowed, seed=seed, temperature=1.5,
+                max_tokens=900).choices[0].message.tool_calls
+    assert calls and {call.function.name for call in calls} == {"now"}
+
+
+def test_only_allowed_functions_are_called_in_responses(client, model):
+    response = client.responses.create(
+        model=model, input="What is the weather in Paris?", tools=response_tools(),
+        max_output_tokens=400, temperature=0, parallel_tool_calls=False,
+        tool_choice={"type": "allowed_tools", "mode": "required",
+                     "tools": [{"type": "function", "name": "now"}]})
+    assert {item.name for item in response.output} == {"now"}
+    assert response.tool_choice.type == "allowed_tools"
+
+
+def test_allowed_functions_may_be_left_uncalled(client, model):
+    choice = ask(client, model, tool_choice={"type": "allowed_tools", "allowed_tools": {
+        "mode": "auto", "tools": [{"type": "function", "function": {"name": "now"}}]}},
+        messages=[{"role": "user", "content": "Say hello."}]).choices[0]
+    assert choice.message.content or choice.message.tool_calls[0].function.name == "now"
