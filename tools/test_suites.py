@@ -36,7 +36,8 @@ SLOW_UNDER_QEMU = "model_test"
 QUIET = {"browser", "wire"}
 
 # What a folder of tests/ needs besides the release.
-FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",)}
+FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
+                 "chat_template": ("templates",)}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
@@ -151,6 +152,7 @@ def all_suites():
         Suite("clients-packages",
               f"python3 tools/make_venv.py {CLIENTS_VENV} tests/clients/requirements.txt",
               cores=0, step=True),
+        Suite("templates", "python3 tools/fetch_templates.py", cores=0, step=True),
         Suite("node-packages", "python3 tools/install_node_packages.py", cores=0, step=True),
         Suite("layers", "python3 tools/check_layers.py"),
         Suite("docs", "python3 tools/check_docs.py"),

@@ -1,6 +1,7 @@
 """Both renderers: jinja2 set up as Hugging Face's apply_chat_template sets it up, and ours."""
 
 import datetime
+import functools
 import json
 import pathlib
 import subprocess
@@ -52,10 +53,15 @@ def make_environment():
 ENVIRONMENT = make_environment()
 
 
+@functools.lru_cache(maxsize=8)
+def compiled(template):
+    return ENVIRONMENT.from_string(template)
+
+
 def expected(template, context):
     """The text, or None where jinja2 fails."""
     try:
-        return ENVIRONMENT.from_string(template).render(**context)
+        return compiled(template).render(**context)
     except Exception:  # a template may make Python raise anything
         return None
 
