@@ -182,13 +182,11 @@ std::vector<TokenId> encode_segments(std::span<const RenderedSegment> segments,
       text += segment.text;
       continue;
     }
-    for (const TokenId id : tokenizer.encode(segment.text, SpecialTokens::kParse)) {
-      if (tokenizer.is_control(id)) {
-        encode_so_far();
-        tokens.push_back(id);
-      } else {
-        text += tokenizer.token_bytes(id);
-      }
+    for (const Tokenizer::Part& part : tokenizer.split_control(segment.text)) {
+      text += part.text;
+      if (!part.control) continue;
+      encode_so_far();
+      tokens.push_back(*part.control);
     }
   }
   encode_so_far();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <queue>
 #include <string>
 #include <utility>
@@ -16,7 +15,6 @@
 namespace jarip {
 namespace {
 
-constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
 constexpr std::string_view kMergesKey = "tokenizer.ggml.merges";
 
 // Up to this many bytes a scan over all neighbours beats a heap.
@@ -25,35 +23,10 @@ constexpr std::size_t kShortPiece = 64;
 // Places in a long piece are 32 bits wide; a longer piece is cut.
 constexpr std::size_t kLongestPiece = std::size_t{1} << 31U;
 
-// Slots that a search may cross. Half-empty tables of honest keys stay below a hundred.
-constexpr std::size_t kMostProbes = 500;
 constexpr std::size_t kNoSlot = std::numeric_limits<std::size_t>::max();
 
 std::unexpected<Error> crafted(std::string_view key) {
   return refuse_key(ErrorCode::kCorrupt, key, "is made to collide in hash tables");
-}
-
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
-std::uint64_t load(const char* bytes, std::size_t n) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes, n);
-  return word;
-}
-
-std::uint64_t hash(std::string_view bytes) {
-  constexpr std::uint64_t kFirst = 0x9E3779B97F4A7C15U;
-  constexpr std::uint64_t kSecond = 0xD6E8FEB86659FD93U;
-  std::uint64_t state = (bytes.size() + 1) * kSecond;
-  while (bytes.size() > 8) {
-    state = mix(state ^ load(bytes.data(), 8), kFirst);
-    bytes.remove_prefix(8);
-  }
-  return mix(state ^ load(bytes.data(), bytes.size()), kFirst);
 }
 
 std::size_t n_slots(std::size_t n_keys) { return std::bit_ceil(2 * n_keys + 2); }
@@ -61,32 +34,6 @@ std::size_t n_slots(std::size_t n_keys) { return std::bit_ceil(2 * n_keys + 2); 
 TokenId result_of(MergeTable::Merge merge) { return static_cast<TokenId>(merge); }
 
 }  // namespace
-
-TokenTable::TokenTable(std::size_t n_tokens) : slots_(n_slots(n_tokens)) {}
-
-// The slot of these bytes, or the empty one that would be theirs; kNoSlot if the search is too far.
-std::size_t TokenTable::slot_of(std::string_view bytes) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash(bytes) & mask;
-  for (std::size_t i = 0; i < kMostProbes; ++i, at = (at + 1) & mask) {
-    const Slot& slot = slots_[at];
-    if (slot.bytes == nullptr || std::string_view(slot.bytes, slot.length) == bytes) return at;
-  }
-  return kNoSlot;
-}
-
-Result<TokenId> TokenTable::insert(std::string_view bytes, TokenId id) {
-  const std::size_t at = slot_of(bytes);
-  if (at == kNoSlot) return crafted(kTokensKey);
-  if (slots_[at].bytes != nullptr) return slots_[at].id;
-  slots_[at] = {bytes.data(), static_cast<std::uint32_t>(bytes.size()), id};
-  return id;
-}
-
-TokenId TokenTable::find(std::string_view bytes) const {
-  const std::size_t at = slot_of(bytes);
-  return at == kNoSlot ? kNoToken : slots_[at].id;
-}
 
 MergeTable::MergeTable(std::size_t n_merges)
     : slots_(n_slots(n_merges)), shift_(64U - std::countr_zero(slots_.size())) {}

@@ -12,29 +12,9 @@
 
 #include "base/result.h"
 #include "model/token.h"
+#include "model/token_table.h"
 
 namespace jarip {
-
-inline constexpr TokenId kNoToken = std::numeric_limits<TokenId>::max();
-
-// Token ids by the bytes they stand for. Keys are borrowed.
-class TokenTable {
- public:
-  explicit TokenTable(std::size_t n_tokens);
-  // The id that the bytes have from now on: another one than `id` if they had one before. Error:
-  // kCorrupt if so many keys collide that the file must have been crafted for it.
-  [[nodiscard]] Result<TokenId> insert(std::string_view bytes, TokenId id);
-  [[nodiscard]] TokenId find(std::string_view bytes) const;  // kNoToken if absent
-
- private:
-  struct Slot {
-    const char* bytes = nullptr;
-    std::uint32_t length = 0;
-    TokenId id = kNoToken;
-  };
-  [[nodiscard]] std::size_t slot_of(std::string_view bytes) const;
-  std::vector<Slot> slots_;
-};
 
 // Two neighbouring tokens to what they merge into.
 class MergeTable {

@@ -29,22 +29,49 @@ struct Row {
 };
 
 constexpr std::array kRows = {
-    Row{.names = "gpt-2",
+    Row{.names = "gpt-2 phi-2 exaone4 olmo",
         .expression = R"('(?:s|t|re|ve|m|ll|d)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++)"
                       R"(|[\s]+(?![^\s])|[\s]+)"},
-    Row{.names = "llama-bpe llama3 llama-v3",
+    Row{.names = "llama-bpe llama3 llama-v3 falcon3 midm-2.0 lfm2",
         .expression = R"((?i:'(?:s|t|re|ve|m|ll|d))|[^\r\n\p{L}\p{N}]?\p{L}++|\p{N}{1,3}+)"
                       R"(| ?[^\s\p{L}\p{N}]++[\r\n]*+|[\s]*[\r\n]++|[\s]+(?![^\s])|[\s]+)",
         .ignores_merges = true,
         .adds_bos = true},
+    // The same cuts, every piece merged: OLMo 2 and SmolLM3 among others.
+    Row{.names = "dbrx smaug-bpe",
+        .expression = R"((?i:'(?:s|t|re|ve|m|ll|d))|[^\r\n\p{L}\p{N}]?\p{L}++|\p{N}{1,3}+)"
+                      R"(| ?[^\s\p{L}\p{N}]++[\r\n]*+|[\s]*[\r\n]++|[\s]+(?![^\s])|[\s]+)"},
     // Its tokenizer.json normalizes to NFC first. That would lose bytes, so it isn't done here:
     // composed text, which is nearly all there is, gives the same tokens.
-    Row{.names = "qwen2 deepseek-r1-qwen",
+    Row{.names = "qwen2 deepseek-r1-qwen megrez stablelm2",
         .expression = R"((?i:'(?:s|t|re|ve|m|ll|d))|[^\r\n\p{L}\p{N}]?\p{L}++|\p{N})"
                       R"(| ?[^\s\p{L}\p{N}]++[\r\n]*+|[\s]*[\r\n]++|[\s]+(?![^\s])|[\s]+)"},
+    // Combining marks belong to words.
+    Row{.names = "qwen35",
+        .expression = R"((?i:'(?:s|t|re|ve|m|ll|d))|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]++|\p{N})"
+                      R"(| ?[^\s\p{L}\p{M}\p{N}]++[\r\n]*+|[\s]*[\r\n]++|[\s]+(?![^\s]))"
+                      R"(|[\s]+)"},
+    // A word ends where a capital follows small letters. Only the first class may have to give
+    // something back, and no more than once a run.
+    Row{.names = "tekken",
+        .expression = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*)"
+                      R"([\p{Ll}\p{Lm}\p{Lo}\p{M}]++)"
+                      R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]++)"
+                      R"([\p{Ll}\p{Lm}\p{Lo}\p{M}]*+|\p{N})"
+                      R"(| ?[^\s\p{L}\p{N}]++[\r\n/]*+|[\s]*[\r\n]++|[\s]+(?![^\s])|[\s]+)",
+        .ignores_merges = true,
+        .adds_bos = true},
+    // o200k: the same with contractions and up to three digits.
+    Row{.names = "gpt-4o llama4 kanana2",
+        .expression = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*)"
+                      R"([\p{Ll}\p{Lm}\p{Lo}\p{M}]++(?i:'(?:s|t|re|ve|m|ll|d))?+)"
+                      R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]++)"
+                      R"([\p{Ll}\p{Lm}\p{Lo}\p{M}]*+(?i:'(?:s|t|re|ve|m|ll|d))?+|\p{N}{1,3}+)"
+                      R"(| ?[^\s\p{L}\p{N}]++[\r\n/]*+|[\s]*[\r\n]++|[\s]+(?![^\s])|[\s]+)",
+        .ignores_merges = true},
     // Digits come out first, one by one, and gpt-2's expression sees what is left between them as
     // separate texts: hence white space before a digit ends as it does at the end of the text.
-    Row{.names = "smollm starcoder",
+    Row{.names = "smollm starcoder refact command-r exaone",
         .expression = R"(\p{N}|'(?:s|t|re|ve|m|ll|d)| ?\p{L}++| ?[^\s\p{L}\p{N}]++)"
                       R"(|[\s]+(?![^\s\p{N}])|[\s]+)"},
 };
@@ -120,8 +147,12 @@ Result<Pretokenizer> Pretokenizer::create(std::string_view name) {
   // Where the system forbids generated code the interpreter gives the same pieces, slower.
   (void)pcre2_jit_compile(pretokenizer.code_.get(), PCRE2_JIT_COMPLETE);
   pretokenizer.ignores_merges_ = row->ignores_merges;
-  pretokenizer.adds_bos_ = row->adds_bos;
   return pretokenizer;
+}
+
+bool pretokenizer_adds_bos(std::string_view name) {
+  return std::ranges::any_of(
+      kRows, [&](const Row& row) { return row.adds_bos && has_name(row.names, name); });
 }
 
 PieceCursor::PieceCursor(const Pretokenizer& pretokenizer, std::string_view text)

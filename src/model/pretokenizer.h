@@ -22,8 +22,6 @@ class Pretokenizer {
 
   // A piece that is a token's text whole is that token, whatever the merges say.
   [[nodiscard]] bool ignores_merges() const { return ignores_merges_; }
-  // Whether the family puts BOS before text when the file doesn't say.
-  [[nodiscard]] bool adds_bos() const { return adds_bos_; }
 
  private:
   friend class PieceCursor;
@@ -38,8 +36,10 @@ class Pretokenizer {
   std::unique_ptr<pcre2_real_code_8, FreeCode> code_;
   std::unique_ptr<pcre2_real_match_context_8, FreeContext> limits_;
   bool ignores_merges_ = false;
-  bool adds_bos_ = false;
 };
+
+// Whether the family of this name puts BOS before text when the file doesn't say.
+[[nodiscard]] bool pretokenizer_adds_bos(std::string_view name);
 
 // Walks over the pieces of one text; both must outlive it. Belongs to one thread. The pieces joined
 // are the text, byte for byte: a run of invalid UTF-8 is a piece of its own.

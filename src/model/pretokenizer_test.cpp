@@ -12,7 +12,8 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-constexpr std::string_view kFamilies[] = {"gpt-2", "llama-bpe", "qwen2", "smollm"};
+constexpr std::string_view kFamilies[] = {"gpt-2",  "llama-bpe", "dbrx",   "qwen2",
+                                          "qwen35", "tekken",    "gpt-4o", "smollm"};
 
 Pieces cut(std::string_view name, std::string_view text) {
   const auto pretokenizer = Pretokenizer::create(name);
@@ -41,6 +42,28 @@ TEST(Pretokenizer, QwenTakesDigitsOneByOne) {
 
 TEST(Pretokenizer, SmollmEndsWhiteSpaceBeforeADigitAsAtTheEndOfTheText) {
   EXPECT_EQ(cut("smollm", "a   12  b  "), (Pieces{"a", "   ", "1", "2", " ", " b", "  "}));
+}
+
+TEST(Pretokenizer, Qwen35KeepsMarksInWords) {
+  EXPECT_EQ(cut("qwen35", "e\u0301a \u0301!"), (Pieces{"e\u0301a", " \u0301", "!"}));
+  EXPECT_EQ(cut("qwen2", "e\u0301a"), (Pieces{"e", "\u0301a"}));
+}
+
+TEST(Pretokenizer, TekkenAndO200kEndAWordBeforeACapital) {
+  EXPECT_EQ(cut("tekken", "camelCase HTTPServer 12 a/\n"),
+            (Pieces{"camel", "Case", " HTTPServer", " ", "1", "2", " a", "/\n"}));
+  EXPECT_EQ(cut("gpt-4o", "camelCase I'LL 1234"),
+            (Pieces{"camel", "Case", " I'LL", " ", "123", "4"}));
+  EXPECT_EQ(cut("gpt-4o", "abc한국어Abc"), (Pieces{"abc한국어", "Abc"}));
+}
+
+// Letters of no case belong to both classes: the text that makes a matcher go back most.
+TEST(Pretokenizer, CapitalsBehindLettersOfNoCaseCostNoMoreThanOthers) {
+  std::string text;
+  while (text.size() < 1'000'000) text += "가A";
+  for (const std::string_view family : {"tekken", "gpt-4o"}) {
+    EXPECT_EQ(cut(family, text).size(), 2U) << family;
+  }
 }
 
 TEST(Pretokenizer, WhiteSpaceIsUnicodesAndNotTheVowelSeparator) {
@@ -91,7 +114,7 @@ TEST(Pretokenizer, AnUnknownNameIsRefusedByNameWithWhatIsSupported) {
     EXPECT_EQ(pretokenizer.error().where, "key tokenizer.ggml.pre");
     EXPECT_NE(pretokenizer.error().message.find("smollm"), std::string::npos);
   }
-  EXPECT_NE(Pretokenizer::create("tekken").error().message.find("tekken"), std::string::npos);
+  EXPECT_NE(Pretokenizer::create("poro").error().message.find("\"poro\""), std::string::npos);
 }
 
 }  // namespace

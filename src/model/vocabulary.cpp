@@ -41,6 +41,41 @@ Result<std::vector<TokenType>> read_types(const GgufFile& file) {
   return types;
 }
 
+// Bytes, whichever of the two types of a byte a converter chose.
+Result<std::span<const std::byte>> read_charsmap(const GgufFile& file) {
+  constexpr std::string_view kKey = "tokenizer.ggml.precompiled_charsmap";
+  const GgufValue* value = file.find_value(kKey);
+  if (value == nullptr) return std::span<const std::byte>();
+  const bool is_bytes =
+      value->element_type == GgufType::kU8 || value->element_type == GgufType::kI8;
+  if (value->type != GgufType::kArray || !is_bytes) {
+    return refuse_key(ErrorCode::kCorrupt, kKey, "is not an array of bytes");
+  }
+  return value->bytes;
+}
+
+Result<void> read_named_tokens(const GgufFile& file, Vocabulary& vocabulary) {
+  JARIP_TRY(vocabulary.bos, read_token_id(file, "tokenizer.ggml.bos_token_id"));
+  JARIP_TRY(vocabulary.eos, read_token_id(file, "tokenizer.ggml.eos_token_id"));
+  JARIP_TRY(vocabulary.eot, read_token_id(file, "tokenizer.ggml.eot_token_id"));
+  JARIP_TRY(vocabulary.eom, read_token_id(file, "tokenizer.ggml.eom_token_id"));
+  JARIP_TRY(vocabulary.separator, read_token_id(file, "tokenizer.ggml.seperator_token_id"));
+  JARIP_TRY(vocabulary.unknown, read_token_id(file, "tokenizer.ggml.unknown_token_id"));
+  return {};
+}
+
+Result<void> read_flags(const GgufFile& file, Vocabulary& vocabulary) {
+  JARIP_TRY(vocabulary.add_bos, read_flag(file, "tokenizer.ggml.add_bos_token"));
+  JARIP_TRY(vocabulary.add_eos, read_flag(file, "tokenizer.ggml.add_eos_token"));
+  JARIP_TRY(vocabulary.add_separator, read_flag(file, "tokenizer.ggml.add_sep_token"));
+  JARIP_TRY(vocabulary.add_space_prefix, read_flag(file, "tokenizer.ggml.add_space_prefix"));
+  JARIP_TRY(vocabulary.remove_extra_whitespaces,
+            read_flag(file, "tokenizer.ggml.remove_extra_whitespaces"));
+  JARIP_TRY(vocabulary.lowercase, read_flag(file, "tokenizer.ggml.normalizer.lowercase"));
+  JARIP_TRY(vocabulary.strip_accents, read_flag(file, "tokenizer.ggml.normalizer.strip_accents"));
+  return {};
+}
+
 }  // namespace
 
 std::unexpected<Error> refuse_key(ErrorCode code, std::string_view key, std::string_view what) {
@@ -53,18 +88,17 @@ Result<Vocabulary> read_vocabulary(const GgufFile& file) {
   if (file.find_value("tokenizer.ggml.pre") != nullptr) {
     JARIP_TRY(vocabulary.pre, file.read_string("tokenizer.ggml.pre"));
   }
-  JARIP_TRY(vocabulary.tokens, file.read_strings("tokenizer.ggml.tokens"));
+  JARIP_TRY(vocabulary.tokens, file.read_strings(kTokensKey));
   JARIP_TRY(vocabulary.types, read_types(file));
   if (file.find_value("tokenizer.ggml.merges") != nullptr) {
     JARIP_TRY(vocabulary.merges, file.read_strings("tokenizer.ggml.merges"));
   }
-  JARIP_TRY(vocabulary.bos, read_token_id(file, "tokenizer.ggml.bos_token_id"));
-  JARIP_TRY(vocabulary.eos, read_token_id(file, "tokenizer.ggml.eos_token_id"));
-  JARIP_TRY(vocabulary.eot, read_token_id(file, "tokenizer.ggml.eot_token_id"));
-  JARIP_TRY(vocabulary.eom, read_token_id(file, "tokenizer.ggml.eom_token_id"));
-  JARIP_TRY(vocabulary.add_bos, read_flag(file, "tokenizer.ggml.add_bos_token"));
-  JARIP_TRY(const std::optional<bool> space, read_flag(file, "tokenizer.ggml.add_space_prefix"));
-  vocabulary.add_space_prefix = space.value_or(false);
+  if (file.find_value(kScoresKey) != nullptr) {
+    JARIP_TRY(vocabulary.scores, file.read_floats(kScoresKey));
+  }
+  JARIP_TRY(vocabulary.charsmap, read_charsmap(file));
+  JARIP_CHECK(read_named_tokens(file, vocabulary));
+  JARIP_CHECK(read_flags(file, vocabulary));
   return vocabulary;
 }
 

@@ -22,6 +22,15 @@ LLAMA_SPLIT = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}
 QWEN_SPLIT = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
               r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 
+QWEN35_SPLIT = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"
+                r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+UPPER = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
+LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+CASED_END = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+TEKKEN_SPLIT = f"{UPPER}*{LOWER}+|{UPPER}+{LOWER}*" + r"|\p{N}" + CASED_END
+O200K_SPLIT = (f"{UPPER}*{LOWER}+{CONTRACTIONS}?|{UPPER}+{LOWER}*{CONTRACTIONS}?"
+               r"|\p{N}{1,3}" + CASED_END)
+
 
 def byte_level(use_regex):
     return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
@@ -44,6 +53,10 @@ FAMILIES = {family.name: family for family in (
     Family("gpt-2", lambda: byte_level(use_regex=True)),
     Family("llama-bpe", lambda: split(LLAMA_SPLIT), ignore_merges=True),
     Family("qwen2", lambda: split(QWEN_SPLIT), normalizer=normalizers.NFC()),
+    Family("dbrx", lambda: split(LLAMA_SPLIT)),
+    Family("qwen35", lambda: split(QWEN35_SPLIT)),
+    Family("tekken", lambda: split(TEKKEN_SPLIT), ignore_merges=True),
+    Family("gpt-4o", lambda: split(O200K_SPLIT), ignore_merges=True),
     Family("smollm", lambda: pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True), byte_level(use_regex=True)])),
 )}
