@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROJECTS = ("web", "tests/browser", "tests/node")
+PROJECTS = ("web", "tests/browser", "tests/node", "tests/originals")
 
 
 def is_complete(folder):

@@ -37,12 +37,15 @@ QUIET = {"browser", "wire"}
 
 # What a folder of tests/ needs besides the release.
 FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
-                 "chat_template": ("templates",)}
+                 "chat_template": ("templates",),
+                 "originals": ("originals-packages", "node-packages")}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
 SERVERS_VENV = "build/bench/servers-venv"
-PYTHON_OF = {"clients": f"{CLIENTS_VENV}/bin/python"}
+ORIGINALS_VENV = "build/originals-venv"
+PYTHON_OF = {"clients": f"{CLIENTS_VENV}/bin/python",
+             "originals": f"{ORIGINALS_VENV}/bin/python"}
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ def soak_suites():
               f"{PYTHON} -m pytest -q -p no:cacheprovider tests/bench/check_generator.py "
               f"--junit-xml=$JARIP_REPORTS/pytest.xml",
               needs=("python-packages", "servers-packages", "model", "build-release"), cores=2),
+        Suite("soak-tokenizers",
+              f"{PYTHON_OF['originals']} -m pytest -q -p no:cacheprovider tests/originals "
+              f"--junit-xml=$JARIP_REPORTS/pytest.xml",
+              needs=("originals-packages", "node-packages", "build-release"), cores=2,
+              timeout_s=3600, environment={"JARIP_SOAK": "1"}),
     ]
 
 
@@ -153,6 +161,9 @@ def all_suites():
               f"python3 tools/make_venv.py {CLIENTS_VENV} tests/clients/requirements.txt",
               cores=0, step=True),
         Suite("templates", "python3 tools/fetch_templates.py", cores=0, step=True),
+        Suite("originals-packages",
+              f"python3 tools/make_venv.py {ORIGINALS_VENV} tests/originals/requirements.txt",
+              cores=0, step=True),
         Suite("node-packages", "python3 tools/install_node_packages.py", cores=0, step=True),
         Suite("layers", "python3 tools/check_layers.py"),
         Suite("docs", "python3 tools/check_docs.py"),
