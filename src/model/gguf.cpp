@@ -380,7 +380,8 @@ Result<void> GgufParser::parse_format(GgufTensor& tensor) {
       return corrupt_at(offset, fmt::format("the tensor format {} is none that GGUF has", number));
     }
     return refuse_at(offset, ErrorCode::kUnsupported,
-                     fmt::format("the tensor format {} is not supported", name));
+                     fmt::format("the tensor format {} is not supported; those that are: {}", name,
+                                 format_names()));
   }
   tensor.format = row->format;
   if (tensor.shape[0] % row->block_size != 0) {

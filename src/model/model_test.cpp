@@ -17,6 +17,7 @@
 #include "tensor/dequantize.h"
 #include "tensor/half.h"
 #include "tensor/kernels.h"
+#include "tests/support/random_weights.h"
 
 namespace jarip {
 namespace {
@@ -32,56 +33,12 @@ struct TinyShape {
 };
 
 constexpr std::uint32_t kTinyVocab = 300;
-
-// What a block's scale is times, so that weights of random bits come out about as large as those of
-// float formats.
-float scale_for(Format format) {
-  switch (format) {
-    case Format::kQ8_0:
-      return 1.0F / 74;
-    case Format::kQ4_0:
-    case Format::kQ4_1:
-      return 1.0F / 5;
-    case Format::kQ5_0:
-      return 1.0F / 10;
-    case Format::kQ4_K:
-      return 1.0F / 150;
-    case Format::kQ6_K:
-      return 1.0F / 1300;
-    default:
-      return 1.0F;
-  }
-}
-
-std::vector<std::byte> random_matrix(Format format, std::uint32_t n_rows, std::uint32_t n_cols,
-                                     std::mt19937& generator) {
-  std::vector<std::byte> bytes(n_rows * row_bytes(format, n_cols));
-  std::uniform_real_distribution<float> spread(-0.1F, 0.1F);
-  const FormatRow& row = format_row(format);
-  for (std::size_t at = 0; at < bytes.size(); at += row.block_bytes) {
-    for (std::uint32_t i = 0; i < row.block_bytes; ++i) {
-      bytes[at + i] = static_cast<std::byte>(generator());
-    }
-    const float value = spread(generator);
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-    const std::uint16_t half = format == Format::kBF16 ? static_cast<std::uint16_t>(bits >> 16U)
-                                                       : f32_to_f16(value * scale_for(format));
-    if (format == Format::kF32) {
-      std::memcpy(bytes.data() + at, &value, 4);
-    } else {
-      std::memcpy(bytes.data() + at + (format == Format::kQ6_K ? 208 : 0), &half, 2);
-    }
-    if (format == Format::kQ4_1 || format == Format::kQ4_K) {
-      std::memcpy(bytes.data() + at + 2, &half, 2);
-    }
-  }
-  return bytes;
-}
+constexpr LargestOfBlock kTinyWeights = {0.01F, 0.1F};
 
 std::vector<std::byte> make_tiny_file(const TinyShape& shape) {
   constexpr std::uint32_t kWidth = 256;
   constexpr std::uint32_t kHidden = 512;
-  std::mt19937 generator(99);
+  std::uint64_t seed = 99;
   GgufWriter writer;
   writer.add_string("general.architecture", "llama")
       .add_u32("llama.block_count", 2)
@@ -97,7 +54,7 @@ std::vector<std::byte> make_tiny_file(const TinyShape& shape) {
   const auto matrix = [&](const std::string& name, std::uint32_t n_rows, std::uint32_t n_cols) {
     const std::vector<std::uint64_t> dims = {n_cols, n_rows};
     writer.add_tensor(name, shape.format, dims,
-                      random_matrix(shape.format, n_rows, n_cols, generator));
+                      random_weights(shape.format, n_rows, n_cols, ++seed, kTinyWeights));
   };
   const auto vector = [&](const std::string& name) {
     std::vector<float> ones(kWidth, 1.0F);
@@ -209,8 +166,15 @@ const TinyShape kShapes[] = {
     {Format::kQ4_0},
     {Format::kQ4_1},
     {Format::kQ5_0},
+    {Format::kQ5_1},
+    {Format::kQ2_K},
+    {Format::kQ3_K},
     {Format::kQ4_K},
+    {Format::kQ5_K},
     {Format::kQ6_K},
+    {Format::kIQ4_NL},
+    {Format::kIQ4_XS},
+    {Format::kMXFP4},
     {Format::kQ4_0, 8, 1, 32, false},
     {Format::kQ8_0, 3, 3, 96, false},
     {Format::kF32, 4, 2, 64, true, KvFormat::kQ8_0},

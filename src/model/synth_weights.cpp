@@ -116,17 +116,123 @@ BlockQ4_1 encode_q4_1(std::span<const float, 32> values) {
   return block;
 }
 
-BlockQ5_0 encode_q5_0(std::span<const float, 32> values) {
-  BlockQ5_0 block{.scale = f32_to_f16(farthest(values) / -16), .fifth_bits = {}, .nibbles = {}};
-  const float factor = inverse(stored(block.scale));
+// The weights of a Q5_0 or Q5_1 block; weight(i) is that of value i.
+template <class Block, class Weight>
+void put_five_bits(Block& block, Weight weight) {
   std::uint32_t fifth_bits = 0;
   for (unsigned i = 0; i < 16; ++i) {
-    const unsigned low = nearest(values[i] * factor + 16, 31);
-    const unsigned high = nearest(values[i + 16] * factor + 16, 31);
+    const unsigned low = weight(i);
+    const unsigned high = weight(i + 16);
     block.nibbles[i] = static_cast<std::uint8_t>((low & 15U) | ((high & 15U) << 4U));
     fifth_bits |= ((low >> 4U) << i) | ((high >> 4U) << (i + 16));
   }
   std::memcpy(block.fifth_bits, &fifth_bits, sizeof(fifth_bits));
+}
+
+BlockQ5_0 encode_q5_0(std::span<const float, 32> values) {
+  BlockQ5_0 block{.scale = f32_to_f16(farthest(values) / -16), .fifth_bits = {}, .nibbles = {}};
+  const float factor = inverse(stored(block.scale));
+  put_five_bits(block, [&](unsigned i) { return nearest(values[i] * factor + 16, 31); });
+  return block;
+}
+
+BlockQ5_1 encode_q5_1(std::span<const float, 32> values) {
+  const auto [least, most] = extremes_of(values);
+  BlockQ5_1 block{.scale = f32_to_f16((most - least) / 31),
+                  .minimum = f32_to_f16(least),
+                  .fifth_bits = {},
+                  .nibbles = {}};
+  const float factor = inverse(stored(block.scale));
+  const float minimum = stored(block.minimum);
+  put_five_bits(block, [&](unsigned i) { return nearest((values[i] - minimum) * factor, 31); });
+  return block;
+}
+
+// What the formats whose sub-blocks have a scale and a minimum share: where each begins below zero,
+// and its scale for weights up to `most_weight`; both as a reader will have them.
+template <int kSubBlocks>
+struct SubBlocks {
+  static constexpr std::size_t kSize = 256 / kSubBlocks;
+  std::uint16_t scale;
+  std::uint16_t minimum_scale;
+  SubBlockScale chosen[kSubBlocks];
+
+  // Scales and minimums are whole numbers up to `most`.
+  SubBlocks(std::span<const float, 256> values, int most_weight, int most) {
+    float scales[kSubBlocks];
+    float minimums[kSubBlocks];
+    for (int j = 0; j < kSubBlocks; ++j) {
+      const auto [least, greatest] = extremes_of(values.subspan(j * kSize, kSize));
+      minimums[j] = std::max(-least, 0.0F);
+      scales[j] = (greatest + minimums[j]) / static_cast<float>(most_weight);
+    }
+    scale = f32_to_f16(std::ranges::max(scales) / static_cast<float>(most));
+    minimum_scale = f32_to_f16(std::ranges::max(minimums) / static_cast<float>(most));
+    const float scale_factor = inverse(stored(scale));
+    const float minimum_factor = inverse(stored(minimum_scale));
+    for (int j = 0; j < kSubBlocks; ++j) {
+      chosen[j] = {static_cast<std::uint8_t>(nearest(scales[j] * scale_factor, most)),
+                   static_cast<std::uint8_t>(nearest(minimums[j] * minimum_factor, most))};
+    }
+  }
+  // Calls put(i, weight of value i) for all 256.
+  template <class Put>
+  void each_weight(std::span<const float, 256> values, int most_weight, Put put) const {
+    for (int j = 0; j < kSubBlocks; ++j) {
+      const float factor = inverse(stored(scale) * chosen[j].scale);
+      const float minimum = stored(minimum_scale) * chosen[j].minimum;
+      for (std::size_t i = j * kSize; i < (j + 1) * kSize; ++i) {
+        put(i, nearest((values[i] + minimum) * factor, most_weight));
+      }
+    }
+  }
+};
+
+// Two bits of weight i of a Q2_K or Q3_K block.
+template <class Block>
+void put_two_bits(Block& block, std::size_t i, unsigned q) {
+  std::uint8_t& low = block.low[i / 128 * 32 + i % 32];
+  low = static_cast<std::uint8_t>(low | ((q & 3U) << (i % 128 / 32 * 2)));
+}
+
+// The bit above the others of weight i of a Q3_K or Q5_K block.
+template <class Block>
+void put_high_bit(Block& block, std::size_t i, unsigned bit) {
+  std::uint8_t& high = block.high[i % 32];
+  high = static_cast<std::uint8_t>(high | (bit << (i / 32)));
+}
+
+BlockQ2_K encode_q2_k(std::span<const float, 256> values) {
+  constexpr int kMost = 3;
+  const SubBlocks<16> subs(values, kMost, 15);
+  BlockQ2_K block{
+      .packed = {}, .low = {}, .scale = subs.scale, .minimum_scale = subs.minimum_scale};
+  for (int j = 0; j < 16; ++j) {
+    block.packed[j] =
+        static_cast<std::uint8_t>(subs.chosen[j].scale | (subs.chosen[j].minimum << 4));
+  }
+  subs.each_weight(values, kMost, [&](std::size_t i, unsigned q) { put_two_bits(block, i, q); });
+  return block;
+}
+
+BlockQ3_K encode_q3_k(std::span<const float, 256> values) {
+  float scales[16];
+  for (int j = 0; j < 16; ++j) scales[j] = farthest(values.subspan(j * 16, 16)) / -4;
+  BlockQ3_K block{.high = {}, .low = {}, .packed = {}, .scale = f32_to_f16(farthest(scales) / -32)};
+  const float scale_factor = inverse(stored(block.scale));
+  for (std::size_t j = 0; j < 16; ++j) {
+    const unsigned chosen = nearest(scales[j] * scale_factor + 32, 63);
+    std::uint8_t& low = block.packed[j % 8];
+    std::uint8_t& high = block.packed[8 + j % 4];
+    low = static_cast<std::uint8_t>(low | ((chosen & 15U) << (j / 8 * 4)));
+    high = static_cast<std::uint8_t>(high | ((chosen >> 4U) << (j / 4 * 2)));
+    const float factor = inverse(stored(block.scale) * (static_cast<float>(chosen) - 32));
+    for (std::size_t i = j * 16; i < j * 16 + 16; ++i) {
+      const unsigned q = nearest(values[i] * factor + 4, 7);
+      put_two_bits(block, i, q);
+      put_high_bit(block, i, q >> 2U);
+    }
+  }
   return block;
 }
 
@@ -142,34 +248,36 @@ void pack_scale(std::uint8_t (&packed)[12], int j, SubBlockScale value) {
   packed[j] = static_cast<std::uint8_t>(packed[j] | ((value.minimum >> 4U) << 6U));
 }
 
+// A block of Q4_K, or one of Q5_K without its fifth bits.
+template <class Block>
+Block start_block(const SubBlocks<8>& subs) {
+  Block block{};
+  block.scale = subs.scale;
+  block.minimum_scale = subs.minimum_scale;
+  for (int j = 0; j < 8; ++j) pack_scale(block.packed, j, subs.chosen[j]);
+  return block;
+}
+
+template <class Block>
+void put_nibble(Block& block, std::size_t i, unsigned q) {
+  std::uint8_t& nibbles = block.nibbles[i / 64 * 32 + i % 32];
+  nibbles = static_cast<std::uint8_t>(nibbles | ((q & 15U) << (i % 64 / 32 * 4)));
+}
+
 BlockQ4_K encode_q4_k(std::span<const float, 256> values) {
-  float scales[8];
-  float minimums[8];  // how far below zero a sub-block begins
-  for (int j = 0; j < 8; ++j) {
-    const auto [least, most] = extremes_of(values.subspan(j * 32, 32));
-    minimums[j] = std::max(-least, 0.0F);
-    scales[j] = (most + minimums[j]) / 15;
-  }
-  BlockQ4_K block{.scale = f32_to_f16(std::ranges::max(scales) / 63),
-                  .minimum_scale = f32_to_f16(std::ranges::max(minimums) / 63),
-                  .packed = {},
-                  .nibbles = {}};
-  const float scale_factor = inverse(stored(block.scale));
-  const float minimum_factor = inverse(stored(block.minimum_scale));
-  for (int j = 0; j < 8; ++j) {
-    const SubBlockScale chosen{
-        static_cast<std::uint8_t>(nearest(scales[j] * scale_factor, 63)),
-        static_cast<std::uint8_t>(nearest(minimums[j] * minimum_factor, 63))};
-    pack_scale(block.packed, j, chosen);
-    const float factor = inverse(stored(block.scale) * chosen.scale);
-    const float minimum = stored(block.minimum_scale) * chosen.minimum;
-    std::uint8_t* nibbles = block.nibbles + j / 2 * 32;
-    const unsigned shift = j % 2 == 0 ? 0 : 4;
-    for (int i = 0; i < 32; ++i) {
-      const unsigned q = nearest((values[j * 32 + i] + minimum) * factor, 15);
-      nibbles[i] = static_cast<std::uint8_t>(nibbles[i] | (q << shift));
-    }
-  }
+  const SubBlocks<8> subs(values, 15, 63);
+  auto block = start_block<BlockQ4_K>(subs);
+  subs.each_weight(values, 15, [&](std::size_t i, unsigned q) { put_nibble(block, i, q); });
+  return block;
+}
+
+BlockQ5_K encode_q5_k(std::span<const float, 256> values) {
+  const SubBlocks<8> subs(values, 31, 63);
+  auto block = start_block<BlockQ5_K>(subs);
+  subs.each_weight(values, 31, [&](std::size_t i, unsigned q) {
+    put_nibble(block, i, q);
+    put_high_bit(block, i, q >> 4U);
+  });
   return block;
 }
 
@@ -192,6 +300,65 @@ BlockQ6_K encode_q6_k(std::span<const float, 256> values) {
       high = static_cast<std::uint8_t>(high | ((q >> 4U) << static_cast<unsigned>(2 * quarter)));
     }
   }
+  return block;
+}
+
+// Which of 16 values is nearest to x; of two, the first.
+unsigned nearest_of(const std::int8_t (&values)[16], float x) {
+  unsigned best = 0;
+  for (unsigned q = 1; q < 16; ++q) {
+    if (std::abs(static_cast<float>(values[q]) - x) <
+        std::abs(static_cast<float>(values[best]) - x)) {
+      best = q;
+    }
+  }
+  return best;
+}
+
+void put_nearest_values(std::span<const float> values, const std::int8_t (&choices)[16],
+                        float factor, std::uint8_t (&nibbles)[16]) {
+  for (std::size_t i = 0; i < 16; ++i) {
+    const unsigned low = nearest_of(choices, values[i] * factor);
+    const unsigned high = nearest_of(choices, values[i + 16] * factor);
+    nibbles[i] = static_cast<std::uint8_t>(low | (high << 4U));
+  }
+}
+
+// The scale that takes the value farthest from zero to the farthest choice, -127.
+float iq4_scale(std::span<const float> values) { return farthest(values) / -127; }
+
+BlockIQ4_NL encode_iq4_nl(std::span<const float, 32> values) {
+  BlockIQ4_NL block{.scale = f32_to_f16(iq4_scale(values)), .nibbles = {}};
+  put_nearest_values(values, kIQ4Values, inverse(stored(block.scale)), block.nibbles);
+  return block;
+}
+
+BlockIQ4_XS encode_iq4_xs(std::span<const float, 256> values) {
+  float scales[8];
+  for (int j = 0; j < 8; ++j) scales[j] = iq4_scale(values.subspan(j * 32, 32));
+  BlockIQ4_XS block{.scale = f32_to_f16(farthest(scales) / -32),
+                    .scales_high = 0,
+                    .scales_low = {},
+                    .nibbles = {}};
+  const float scale_factor = inverse(stored(block.scale));
+  for (std::size_t j = 0; j < 8; ++j) {
+    const unsigned chosen = nearest(scales[j] * scale_factor + 32, 63);
+    std::uint8_t& low = block.scales_low[j / 2];
+    low = static_cast<std::uint8_t>(low | ((chosen & 15U) << (j % 2 * 4)));
+    block.scales_high = static_cast<std::uint16_t>(block.scales_high | ((chosen >> 4U) << (2 * j)));
+    const float scale = stored(block.scale) * (static_cast<float>(chosen) - 32);
+    put_nearest_values(values.subspan(j * 32, 32), kIQ4Values, inverse(scale), block.nibbles[j]);
+  }
+  return block;
+}
+
+// The power of two that puts the value farthest from zero between half the largest choice and it.
+BlockMXFP4 encode_mxfp4(std::span<const float, 32> values) {
+  const float most = std::abs(farthest(values));
+  const auto bits = static_cast<int>(std::bit_cast<std::uint32_t>(most) >> 23U);
+  BlockMXFP4 block{.exponent = static_cast<std::uint8_t>(std::max(bits - 2, 0)), .nibbles = {}};
+  const float scale = bf16_to_f32(mxfp4_scale(block.exponent));
+  put_nearest_values(values, kMXFP4Values, inverse(scale), block.nibbles);
   return block;
 }
 
@@ -224,10 +391,24 @@ void encode_weights(Format format, std::span<const float> values, std::span<std:
       return encode_blocks<32>(values, out, encode_q4_1);
     case Format::kQ5_0:
       return encode_blocks<32>(values, out, encode_q5_0);
+    case Format::kQ5_1:
+      return encode_blocks<32>(values, out, encode_q5_1);
+    case Format::kQ2_K:
+      return encode_blocks<256>(values, out, encode_q2_k);
+    case Format::kQ3_K:
+      return encode_blocks<256>(values, out, encode_q3_k);
     case Format::kQ4_K:
       return encode_blocks<256>(values, out, encode_q4_k);
+    case Format::kQ5_K:
+      return encode_blocks<256>(values, out, encode_q5_k);
     case Format::kQ6_K:
       return encode_blocks<256>(values, out, encode_q6_k);
+    case Format::kIQ4_NL:
+      return encode_blocks<32>(values, out, encode_iq4_nl);
+    case Format::kIQ4_XS:
+      return encode_blocks<256>(values, out, encode_iq4_xs);
+    case Format::kMXFP4:
+      return encode_blocks<32>(values, out, encode_mxfp4);
   }
 }
 

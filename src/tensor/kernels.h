@@ -105,8 +105,9 @@ struct Kernels {
 
   // out[row, i] (+)= sum over inputs in ascending blocks; out is where the range's first row and
   // tile go, out_stride in floats. Quantized formats:
-  // one fma of (integer sum) * (weight scale * activation scale) a block (two for Q6_K's halves),
-  // then for formats with minimums one of minimum * scaled_sum. Floats: one fma an input.
+  // one fma of (integer sum) * (weight scale * activation scale) a block, or a half of one where a
+  // format has a scale for each 16 (Q2_K, Q3_K, Q6_K), and where it has a minimum then one of
+  // minimum * scaled_sum (Q2_K: -(the half's sum * scale)). Floats: one fma an input.
   void (*matmul)(const PackedMatrix& weights, const MatmulInput& in, const MatmulRange& range,
                  float* out, std::size_t out_stride, Epilogue epilogue);
 

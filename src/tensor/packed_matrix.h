@@ -10,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "tensor/blocks.h"
 #include "tensor/format.h"
 
 namespace jarip {
@@ -18,44 +19,72 @@ inline constexpr std::uint32_t kTileRows = 16;
 inline constexpr std::uint32_t kBlockCols = 32;        // inputs that share an activation scale
 inline constexpr std::uint32_t kSuperBlockCols = 256;  // of the K formats
 
-// Bytes of one packed block: kBlockCols inputs (a superblock for the K formats' scales) of a tile.
+// How a format's weights are packed: kBlockCols inputs of a tile at a time (a superblock for the K
+// formats' scales).
 struct PackedLayout {
-  std::uint32_t quant_bytes;  // of the weights of 16 x 32; 0 for float formats
+  std::uint32_t low_bits;     // of a weight, kept together: 8, 4, 2; 0 for float formats
+  std::uint32_t high_bits;    // above them, in planes of their own
+  int zero;                   // a weight's number is q - zero,
+  const std::int8_t* values;  // or values[q] where there are any
   std::uint32_t scale_bytes;  // of the scales of 16 x scale_cols
   std::uint32_t scale_cols;   // inputs that one record of scales covers
   std::uint32_t float_bytes;  // of one weight in float formats, else 0
+
+  // Of the weights of 16 x 32.
+  [[nodiscard]] constexpr std::uint32_t quant_bytes() const { return 64 * (low_bits + high_bits); }
 };
 
 // Quants, for a block of 32 inputs of 16 rows, as vectors of 64 bytes; byte 4r + i of vector j is
-// row r, input 4j + i:
-//   eight-bit (Q8_0: value + 128): vectors 0 to 7.
-//   others: 4 vectors of nibbles; vector j has the low four bits of vector j in its low and those
-//   of vector j + 4 in its high nibbles. Then the bits above:
-//   Q5_0: one vector of which bit j is the fifth bit of vector j.
-//   Q6_K: two, of which bits 2j and 2j + 1 are the top bits of vector j, and of vector j + 4.
-// Scales: Q8_0, Q5_0, Q4_0: f16[16]. Q4_1: f16 scale[16], f16 minimum[16].
-//   Q4_K: f16 scale[16], f16 minimum_scale[16], u8 scales[8][16], u8 minimums[8][16].
-//   Q6_K: f16 scale[16], i8 scales[16][16].
+// row r, input 4j + i. The low bits:
+//   8 (Q8_0: value + 128): vectors 0 to 7.
+//   4: 4 vectors of nibbles; vector j has those of vector j in its low and those of vector j + 4 in
+//      its high nibbles.
+//   2: 2 vectors, of which bits 2j and 2j + 1 belong to vector j, and to vector j + 4.
+// Then the bits above them:
+//   1: one vector, of which bit j belongs to vector j.
+//   2: as low bits are.
+// Scales, arrays of [16]:
+//   Q8_0, Q4_0, Q5_0, IQ4_NL:  f16
+//   MXFP4:                     bfloat16
+//   Q4_1, Q5_1:                f16 scale, f16 minimum
+//   Q4_K, Q5_K:                f16 scale, f16 minimum_scale, u8 scales[8], u8 minimums[8]
+//   Q2_K:                      f16 scale, f16 minimum_scale, u8 of both in four bits each[16]
+//   Q3_K, Q6_K:                f16 scale, i8 scales[16]
+//   IQ4_XS:                    f16 scale, i8 scales[8]
 // Floats: [input][16] as stored.
 constexpr PackedLayout packed_layout(Format format) {
   switch (format) {
     case Format::kF32:
-      return {0, 0, kBlockCols, 4};
+      return {0, 0, 0, nullptr, 0, kBlockCols, 4};
     case Format::kF16:
     case Format::kBF16:
-      return {0, 0, kBlockCols, 2};
+      return {0, 0, 0, nullptr, 0, kBlockCols, 2};
     case Format::kQ8_0:
-      return {512, 32, kBlockCols, 0};
+      return {8, 0, 128, nullptr, 32, kBlockCols, 0};
     case Format::kQ4_0:
-      return {256, 32, kBlockCols, 0};
+      return {4, 0, 8, nullptr, 32, kBlockCols, 0};
     case Format::kQ4_1:
-      return {256, 64, kBlockCols, 0};
+      return {4, 0, 0, nullptr, 64, kBlockCols, 0};
     case Format::kQ5_0:
-      return {320, 32, kBlockCols, 0};
+      return {4, 1, 16, nullptr, 32, kBlockCols, 0};
+    case Format::kQ5_1:
+      return {4, 1, 0, nullptr, 64, kBlockCols, 0};
+    case Format::kQ2_K:
+      return {2, 0, 0, nullptr, 320, kSuperBlockCols, 0};
+    case Format::kQ3_K:
+      return {2, 1, 4, nullptr, 288, kSuperBlockCols, 0};
     case Format::kQ4_K:
-      return {256, 320, kSuperBlockCols, 0};
+      return {4, 0, 0, nullptr, 320, kSuperBlockCols, 0};
+    case Format::kQ5_K:
+      return {4, 1, 0, nullptr, 320, kSuperBlockCols, 0};
     case Format::kQ6_K:
-      return {384, 288, kSuperBlockCols, 0};
+      return {4, 2, 32, nullptr, 288, kSuperBlockCols, 0};
+    case Format::kIQ4_NL:
+      return {4, 0, 0, kIQ4Values, 32, kBlockCols, 0};
+    case Format::kIQ4_XS:
+      return {4, 0, 0, kIQ4Values, 160, kSuperBlockCols, 0};
+    case Format::kMXFP4:
+      return {4, 0, 0, kMXFP4Values, 32, kBlockCols, 0};
   }
   return {};
 }

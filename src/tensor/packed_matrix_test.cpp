@@ -35,6 +35,19 @@ TEST(PackedMatrix, UnpacksEveryRowToTheStoredNumbers) {
   }
 }
 
+TEST(PackedMatrix, TakesLittleMoreThanTheFile) {
+  ThreadPool pool(1);
+  for (const FormatRow& row : kFormats) {
+    const std::vector<std::byte> bytes(std::size_t{64} * row_bytes(row.format, 1024));
+    const auto packed = PackedMatrix::pack(row.format, bytes, 64, 1024, pool);
+    ASSERT_TRUE(packed.has_value());
+    const double ratio =
+        static_cast<double>(packed->memory_bytes()) / static_cast<double>(bytes.size());
+    EXPECT_GE(ratio, 1.0) << row.name;
+    EXPECT_LT(ratio, 1.06) << row.name;
+  }
+}
+
 TEST(Dequantize, FollowsTheFormatsDefinitions) {
   BlockQ4_1 q4_1{f32_to_f16(0.5F), f32_to_f16(-2.0F), {}};
   q4_1.nibbles[3] = 0x9C;

@@ -62,6 +62,8 @@ def test_an_unknown_format_is_named_with_its_tensor(jarip, tmp_path):
                             wrong_shapes={"blk.1.ffn_up.weight": (128, 256)})
     message = jarip.refused(4, "run", path, "x")
     assert "IQ2_XXS" in message
+    assert "F32, F16, BF16, Q8_0" in message
+    assert "IQ4_XS, MXFP4" in message
     assert "blk.1.ffn_up.weight" in message
 
 

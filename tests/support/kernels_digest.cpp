@@ -25,6 +25,7 @@
 #include "tensor/dequantize.h"
 #include "tensor/kernels.h"
 #include "tensor/packed_matrix.h"
+#include "tests/support/random_weights.h"
 
 namespace jarip {
 namespace {
@@ -77,27 +78,6 @@ std::vector<float> odd_noise(std::size_t n, std::uint64_t seed) {
   std::vector<float> out = noise(n, seed, 4.0F);
   for (std::size_t i = 0; i < std::size(kOdd); ++i) out[(i * 53 + 7) % n] = kOdd[i];
   return out;
-}
-
-// Random bytes, block by block such that the format makes numbers of them that are neither tiny
-// nor huge; so any format can be tried without knowing where its scales are.
-std::vector<std::byte> random_weights(Format format, std::uint32_t n_rows, std::uint32_t n_cols) {
-  const FormatRow& row = format_row(format);
-  std::vector<std::byte> bytes(n_rows * row_bytes(format, n_cols));
-  std::vector<float> numbers(row.block_size);
-  std::uint64_t position = 0;
-  for (std::size_t at = 0; at < bytes.size(); at += row.block_bytes) {
-    const std::span<std::byte> block(bytes.data() + at, row.block_bytes);
-    float largest = 0.0F;
-    while (!(largest > 0x1p-8F && largest < 4.0F)) {
-      for (std::byte& byte : block) byte = static_cast<std::byte>(random_bits(7, position++));
-      dequantize_row(format, block, numbers);
-      largest = 0.0F;
-      for (const float x : numbers)
-        largest = std::isfinite(x) ? std::max(largest, std::fabs(x)) : 4;
-    }
-  }
-  return bytes;
 }
 
 QuantizedRows quantize(const Kernels& kernels, const std::vector<float>& x, std::uint32_t n_cols) {

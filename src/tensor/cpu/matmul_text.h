@@ -6,169 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/cpu/weights_text.h"
 #include "tensor/kernels.h"
 
 namespace jarip {
-
-// Always inlined: a copy of its own would be shared between instruction sets.
-[[gnu::always_inline]] inline const std::uint16_t* as_f16(const std::uint8_t* scales) {
-  return reinterpret_cast<const std::uint16_t*>(scales);
-}
-
-// One struct a quantized format, of what the kernel asks of it:
-//   kQuantBytes, kParts: of a block; parts are summed apart, each with a scale of its own.
-//   vector<j>(block): vector j of a block's weights, as unsigned bytes.
-//   load(scales, b): the scales of block b of a tile.
-//   start(part, x): the integer sum to begin with; dot() adds four inputs.
-//   fold(sum, part, x, acc): adds the block's part to the outputs. Scales are f32 products rounded
-//   once, then one fma joins the sum.
-
-// Vector j of a block whose low four bits lie in nibbles.
-template <class V, int j>
-[[gnu::always_inline]] inline typename V::Bytes nibble_vector(const std::uint8_t* block) {
-  const auto pairs = V::load_bytes(block + j % 4 * 64);
-  return j < 4 ? V::low_nibbles(pairs) : V::high_nibbles(pairs);
-}
-
-// Formats whose weights are q - zero for q below 64, with one f16 scale a block.
-template <class V, int kZeroShift>
-struct OneScale {
-  static constexpr int kParts = 1;
-  typename V::F32 scale;
-
-  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& x) {
-    return V::template shifted_set1_i32<kZeroShift>(x.neg_sum);
-  }
-  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
-                                                    const std::int8_t* values) {
-    return V::dot_small(sum, weights, values);
-  }
-  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int /*part*/,
-                                              const ActivationBlock& x, typename V::F32 acc) const {
-    return V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
-  }
-};
-
-template <class V>
-struct WeightsQ4_0 : OneScale<V, 3> {
-  static constexpr std::size_t kQuantBytes = 256;
-
-  template <int j>
-  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
-    return nibble_vector<V, j>(block);
-  }
-  [[gnu::always_inline]] static WeightsQ4_0 load(const std::uint8_t* scales, std::uint32_t b) {
-    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
-  }
-};
-
-template <class V>
-struct WeightsQ5_0 : OneScale<V, 4> {
-  static constexpr std::size_t kQuantBytes = 320;
-
-  template <int j>
-  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
-    return V::template join_bits<j, 1, 4>(nibble_vector<V, j>(block), V::load_bytes(block + 256));
-  }
-  [[gnu::always_inline]] static WeightsQ5_0 load(const std::uint8_t* scales, std::uint32_t b) {
-    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
-  }
-};
-
-template <class V>
-struct WeightsQ8_0 : OneScale<V, 7> {
-  static constexpr std::size_t kQuantBytes = 512;
-
-  template <int j>
-  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
-    return V::load_bytes(block + j * 64);
-  }
-  [[gnu::always_inline]] static WeightsQ8_0 load(const std::uint8_t* scales, std::uint32_t b) {
-    return {V::load_f16(as_f16(scales + std::size_t{b} * 32))};
-  }
-  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& x) {
-    return V::start_biased(x.neg_sum);
-  }
-  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
-                                                    const std::int8_t* values) {
-    return V::dot_biased(sum, weights, values);
-  }
-};
-
-// Formats with minimums: one fma for the scaled sum, one for the minimum.
-template <class V>
-struct ScaleAndMinimum {
-  static constexpr std::size_t kQuantBytes = 256;
-  static constexpr int kParts = 1;
-  typename V::F32 scale;
-  typename V::F32 minimum;  // as it is added
-
-  template <int j>
-  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
-    return nibble_vector<V, j>(block);
-  }
-  [[gnu::always_inline]] static typename V::I32 start(int /*part*/, const ActivationBlock& /*x*/) {
-    return V::set1_i32(0);
-  }
-  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
-                                                    const std::int8_t* values) {
-    return V::dot_small(sum, weights, values);
-  }
-  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int /*part*/,
-                                              const ActivationBlock& x, typename V::F32 acc) const {
-    acc = V::fma(V::to_f32(sum), V::mul(scale, V::set1(x.scale)), acc);
-    return V::fma(minimum, V::set1(x.scaled_sum), acc);
-  }
-};
-
-template <class V>
-struct WeightsQ4_1 : ScaleAndMinimum<V> {
-  [[gnu::always_inline]] static WeightsQ4_1 load(const std::uint8_t* scales, std::uint32_t b) {
-    const std::uint16_t* record = as_f16(scales + std::size_t{b} * 64);
-    return {V::load_f16(record), V::load_f16(record + 16)};
-  }
-};
-
-template <class V>
-struct WeightsQ4_K : ScaleAndMinimum<V> {
-  [[gnu::always_inline]] static WeightsQ4_K load(const std::uint8_t* scales, std::uint32_t b) {
-    const std::uint8_t* record = scales + std::size_t{b / 8} * 320;
-    const std::size_t sub = std::size_t{b % 8} * 16;
-    const auto minimum = V::mul(V::load_f16(as_f16(record + 32)), V::load_u8(record + 192 + sub));
-    return {V::mul(V::load_f16(as_f16(record)), V::load_u8(record + 64 + sub)),
-            V::mul(minimum, V::set1(-1.0F))};
-  }
-};
-
-template <class V>
-struct WeightsQ6_K {
-  static constexpr std::size_t kQuantBytes = 384;
-  static constexpr int kParts = 2;
-  typename V::F32 scales[2];
-
-  template <int j>
-  [[gnu::always_inline]] static typename V::Bytes vector(const std::uint8_t* block) {
-    return V::template join_bits<j % 4 * 2, 2, 4>(nibble_vector<V, j>(block),
-                                                  V::load_bytes(block + 256 + j / 4 * 64));
-  }
-  [[gnu::always_inline]] static WeightsQ6_K load(const std::uint8_t* scales, std::uint32_t b) {
-    const std::uint8_t* record = scales + std::size_t{b / 8} * 288;
-    const auto* sub = reinterpret_cast<const std::int8_t*>(record + 32) + std::size_t{b % 8} * 32;
-    const auto scale = V::load_f16(as_f16(record));
-    return {{V::mul(scale, V::load_i8(sub)), V::mul(scale, V::load_i8(sub + 16))}};
-  }
-  [[gnu::always_inline]] static typename V::I32 start(int part, const ActivationBlock& x) {
-    return V::template shifted_set1_i32<5>(part == 0 ? x.neg_sum_low : x.neg_sum - x.neg_sum_low);
-  }
-  [[gnu::always_inline]] static typename V::I32 dot(typename V::I32 sum, typename V::Bytes weights,
-                                                    const std::int8_t* values) {
-    return V::dot_small(sum, weights, values);
-  }
-  [[gnu::always_inline]] typename V::F32 fold(typename V::I32 sum, int part,
-                                              const ActivationBlock& x, typename V::F32 acc) const {
-    return V::fma(V::to_f32(sum), V::mul(scales[part], V::set1(x.scale)), acc);
-  }
-};
 
 // Where a tile's 16 outputs of one row go; the last tile of a matrix may have fewer.
 template <class V>
@@ -209,17 +50,17 @@ struct BlockSums {
   template <class Weights, int j>
   [[gnu::always_inline]] void add_vector() {
     typename V::Bytes vectors[kTiles];
-    for (int t = 0; t < kTiles; ++t) vectors[t] = Weights::template vector<j>(weights[t]);
+    for (int t = 0; t < kTiles; ++t) vectors[t] = Weights::Quants::template vector<j>(weights[t]);
     for (int i = 0; i < kRows; ++i) {
       for (int t = 0; t < kTiles; ++t) {
-        sums[i][t] = Weights::dot(sums[i][t], vectors[t], values + i * n_cols + 4 * j);
+        sums[i][t] = Weights::Scales::dot(sums[i][t], vectors[t], values + i * n_cols + 4 * j);
       }
     }
   }
   // Vectors of a part: 0 to 7 in the order in which they share loads, or half of them.
   template <class Weights, int kPart>
   [[gnu::always_inline]] void add_part() {
-    if constexpr (Weights::kParts == 1) {
+    if constexpr (Weights::Scales::kParts == 1) {
       add_vector<Weights, 0>(), add_vector<Weights, 4>();
       add_vector<Weights, 1>(), add_vector<Weights, 5>();
       add_vector<Weights, 2>(), add_vector<Weights, 6>();
@@ -243,6 +84,7 @@ struct BlockSums {
 template <class V, class Weights, int kTiles, int kRows>
 void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const QuantizedRows& in,
                    std::uint32_t row, const MatmulOutput& to, std::size_t ahead) {
+  using Scales = typename Weights::Scales;
   const ActivationBlock* blocks = in.row_blocks(row);
   const std::uint32_t n_blocks = matrix.n_blocks();
   BlockSums<V, kTiles, kRows> block;
@@ -253,30 +95,30 @@ void multiply_rows(const PackedMatrix& matrix, std::uint32_t tile, const Quantiz
   for (auto& tiles : acc) {
     for (auto& lanes : tiles) lanes = V::set1(0.0F);
   }
-  const auto add_part = [&]<int kPart>(const Weights(&weights)[kTiles],
+  const auto add_part = [&]<int kPart>(const Scales(&scales)[kTiles],
                                        std::uint32_t b) __attribute__((always_inline)) {
     for (int i = 0; i < kRows; ++i) {
       const ActivationBlock& x = blocks[static_cast<std::size_t>(i) * n_blocks + b];
-      const auto start = Weights::start(kPart, x);
+      const auto start = Weights::Scales::start(kPart, x);
       for (int t = 0; t < kTiles; ++t) block.sums[i][t] = start;
     }
     block.template add_part<Weights, kPart>();
     for (int i = 0; i < kRows; ++i) {
       const ActivationBlock& x = blocks[static_cast<std::size_t>(i) * n_blocks + b];
       for (int t = 0; t < kTiles; ++t) {
-        acc[i][t] = weights[t].fold(block.sums[i][t], kPart, x, acc[i][t]);
+        acc[i][t] = scales[t].fold(block.sums[i][t], kPart, x, acc[i][t]);
       }
     }
   };
   for (std::uint32_t b = 0; b < n_blocks; ++b) {
-    Weights weights[kTiles];
-    for (int t = 0; t < kTiles; ++t) weights[t] = Weights::load(matrix.tile_scales(tile + t), b);
+    Scales scales[kTiles];
+    for (int t = 0; t < kTiles; ++t) scales[t] = Scales::load(matrix.tile_scales(tile + t), b);
     if (ahead != 0) {
-      for (const std::uint8_t* at : block.weights) prefetch(at, Weights::kQuantBytes, ahead);
+      for (const std::uint8_t* at : block.weights) prefetch(at, Weights::Quants::kBytes, ahead);
     }
-    add_part.template operator()<0>(weights, b);
-    if constexpr (Weights::kParts == 2) add_part.template operator()<1>(weights, b);
-    for (int t = 0; t < kTiles; ++t) block.weights[t] += Weights::kQuantBytes;
+    add_part.template operator()<0>(scales, b);
+    if constexpr (Weights::Scales::kParts == 2) add_part.template operator()<1>(scales, b);
+    for (int t = 0; t < kTiles; ++t) block.weights[t] += Weights::Quants::kBytes;
     block.values += kBlockCols;
   }
   for (int i = 0; i < kRows; ++i) {
@@ -437,6 +279,9 @@ template <class V>
 void matmul(const PackedMatrix& weights, const MatmulInput& in, const MatmulRange& range,
             float* out, std::size_t out_stride, Epilogue epilogue) {
   const MatmulOutput to{out, out_stride, epilogue, range.row_begin, range.tile_begin};
+  const auto quantized = [&]<class Quants, class Scales>() {
+    multiply_quantized<V, PackedWeights<Quants, Scales>>(weights, *in.quantized, range, to);
+  };
   switch (weights.format()) {
     case Format::kF32:
       return multiply_float<V, Format::kF32>(weights, in.rows, range, to);
@@ -445,17 +290,31 @@ void matmul(const PackedMatrix& weights, const MatmulInput& in, const MatmulRang
     case Format::kBF16:
       return multiply_float<V, Format::kBF16>(weights, in.rows, range, to);
     case Format::kQ8_0:
-      return multiply_quantized<V, WeightsQ8_0<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<EightBits<V>, F16Scale<V, 7>>();
     case Format::kQ4_0:
-      return multiply_quantized<V, WeightsQ4_0<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<FourBits<V>, F16Scale<V, 3>>();
     case Format::kQ4_1:
-      return multiply_quantized<V, WeightsQ4_1<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<FourBits<V>, F16Minimum<V>>();
     case Format::kQ5_0:
-      return multiply_quantized<V, WeightsQ5_0<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<FiveBits<V>, F16Scale<V, 4>>();
+    case Format::kQ5_1:
+      return quantized.template operator()<FiveBits<V>, F16Minimum<V>>();
+    case Format::kQ2_K:
+      return quantized.template operator()<TwoBits<V>, HalvesMinimums<V>>();
+    case Format::kQ3_K:
+      return quantized.template operator()<ThreeBits<V>, HalvesScales<V, 2>>();
     case Format::kQ4_K:
-      return multiply_quantized<V, WeightsQ4_K<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<FourBits<V>, ScaledMinimum<V>>();
+    case Format::kQ5_K:
+      return quantized.template operator()<FiveBits<V>, ScaledMinimum<V>>();
     case Format::kQ6_K:
-      return multiply_quantized<V, WeightsQ6_K<V>>(weights, *in.quantized, range, to);
+      return quantized.template operator()<SixBits<V>, HalvesScales<V, 5>>();
+    case Format::kIQ4_NL:
+      return quantized.template operator()<FourBitCodes<V, kIQ4Codes>, F16Scale<V, 7>>();
+    case Format::kIQ4_XS:
+      return quantized.template operator()<FourBitCodes<V, kIQ4Codes>, ScaledScale<V>>();
+    case Format::kMXFP4:
+      return quantized.template operator()<FourBitCodes<V, kMXFP4Codes>, Bf16Scale<V>>();
   }
 }
 

@@ -94,10 +94,17 @@ struct Avx2Lanes {
   static F32 load_bf16(const std::uint16_t* p) {
     return {widen_bf16(load_eight(p)), widen_bf16(load_eight(p + 8))};
   }
-  static F32 load_u8(const std::uint8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  static F32 widen_u8(__m128i bytes) {
     return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
             _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+  }
+  static F32 load_u8(const std::uint8_t* p) {
+    return widen_u8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  template <int kFrom>
+  static F32 load_u4(const std::uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return widen_u8(_mm_and_si128(_mm_srli_epi16(bytes, kFrom), _mm_set1_epi8(15)));
   }
   static F32 load_i8(const std::int8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -135,14 +142,14 @@ struct Avx2Lanes {
     return {_mm256_load_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_load_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
-  static Bytes low_nibbles(Bytes a) {
-    const __m256i mask = _mm256_set1_epi8(15);
-    return {_mm256_and_si256(a.lo, mask), _mm256_and_si256(a.hi, mask)};
+  template <int kFrom, int kCount>
+  static Bytes bits(Bytes a) {
+    return {moved_bits<kFrom, kCount, 0>(a.lo), moved_bits<kFrom, kCount, 0>(a.hi)};
   }
-  static Bytes high_nibbles(Bytes a) {
-    const __m256i mask = _mm256_set1_epi8(15);
-    return {_mm256_and_si256(_mm256_srli_epi16(a.lo, 4), mask),
-            _mm256_and_si256(_mm256_srli_epi16(a.hi, 4), mask)};
+  static Bytes look_up(const std::uint8_t* codes, Bytes a) {
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
+    return {_mm256_shuffle_epi8(table, a.lo), _mm256_shuffle_epi8(table, a.hi)};
   }
   template <int kFrom, int kCount, int kTo>
   static __m256i moved_bits(__m256i plane) {

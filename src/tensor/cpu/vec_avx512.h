@@ -75,6 +75,13 @@ struct VecAvx512 {
         _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
 
+  template <int kFrom>
+  static F32 load_u4(const std::uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m512i moved = _mm512_srli_epi32(_mm512_cvtepu8_epi32(bytes), kFrom);
+    return _mm512_cvtepi32_ps(_mm512_and_si512(moved, _mm512_set1_epi32(15)));
+  }
+
   static I32 set1_i32(std::int32_t x) { return _mm512_set1_epi32(x); }
   template <int kShift>
   static I32 shifted_set1_i32(std::int32_t x) {
@@ -100,9 +107,14 @@ struct VecAvx512 {
   }
 
   static Bytes load_bytes(const std::uint8_t* p) { return _mm512_load_si512(p); }
-  static Bytes low_nibbles(Bytes a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
-  static Bytes high_nibbles(Bytes a) {
-    return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
+  template <int kFrom, int kCount>
+  static Bytes bits(Bytes a) {
+    const __m512i moved = kFrom == 0 ? a : _mm512_srli_epi16(a, kFrom);
+    return _mm512_and_si512(moved, _mm512_set1_epi8((1 << kCount) - 1));
+  }
+  static Bytes look_up(const std::uint8_t* codes, Bytes a) {
+    const __m128i table = _mm_load_si128(reinterpret_cast<const __m128i*>(codes));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), a);
   }
   template <int kFrom, int kCount, int kTo>
   static Bytes join_bits(Bytes a, Bytes plane) {

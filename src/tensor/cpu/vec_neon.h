@@ -121,14 +121,26 @@ struct NeonLanes {
     }
     return out;
   }
-  static F32 load_u8(const std::uint8_t* p) {
-    const uint8x16_t bytes = vld1q_u8(p);
+  template <int kFrom, int kCount>
+  static uint8x16_t bits_of(uint8x16_t bytes) {
+    if constexpr (kFrom + kCount == 8) {
+      return vshrq_n_u8(bytes, kFrom);
+    } else {
+      return vandq_u8(moved_bits<kFrom, 0>(bytes), vdupq_n_u8((1 << kCount) - 1));
+    }
+  }
+  static F32 widen_u8(uint8x16_t bytes) {
     const uint16x8_t low = vmovl_u8(vget_low_u8(bytes));
     const uint16x8_t high = vmovl_u8(vget_high_u8(bytes));
     return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(low))),
             vcvtq_f32_u32(vmovl_u16(vget_high_u16(low))),
             vcvtq_f32_u32(vmovl_u16(vget_low_u16(high))),
             vcvtq_f32_u32(vmovl_u16(vget_high_u16(high)))};
+  }
+  static F32 load_u8(const std::uint8_t* p) { return widen_u8(vld1q_u8(p)); }
+  template <int kFrom>
+  static F32 load_u4(const std::uint8_t* p) {
+    return widen_u8(bits_of<kFrom, 4>(vld1q_u8(p)));
   }
   static F32 load_i8(const std::int8_t* p) {
     const int8x16_t bytes = vld1q_s8(p);
@@ -175,12 +187,14 @@ struct NeonLanes {
   static Bytes load_bytes(const std::uint8_t* p) {
     return {vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)};
   }
-  static Bytes low_nibbles(Bytes a) {
-    for (int i = 0; i < 4; ++i) a.val[i] = vandq_u8(a.val[i], vdupq_n_u8(15));
+  template <int kFrom, int kCount>
+  static Bytes bits(Bytes a) {
+    for (auto& bytes : a.val) bytes = bits_of<kFrom, kCount>(bytes);
     return a;
   }
-  static Bytes high_nibbles(Bytes a) {
-    for (int i = 0; i < 4; ++i) a.val[i] = vshrq_n_u8(a.val[i], 4);
+  static Bytes look_up(const std::uint8_t* codes, Bytes a) {
+    const uint8x16_t table = vld1q_u8(codes);
+    for (auto& bytes : a.val) bytes = vqtbl1q_u8(table, bytes);
     return a;
   }
 

@@ -117,6 +117,12 @@ struct VecScalar {
     return each([&](int i) { return static_cast<float>(p[i]); });
   }
 
+  // Four bits from bit kFrom on, of each of 16 bytes.
+  template <int kFrom>
+  static F32 load_u4(const std::uint8_t* p) {
+    return each([&](int i) { return static_cast<float>(p[i] >> kFrom & 15); });
+  }
+
   static I32 set1_i32(std::int32_t x) {
     I32 out;
     for (auto& lane : out.lane) lane = x;
@@ -158,12 +164,15 @@ struct VecScalar {
     for (int i = 0; i < 64; ++i) out.byte[i] = p[i];
     return out;
   }
-  static Bytes low_nibbles(Bytes a) {
-    for (auto& byte : a.byte) byte &= 15U;
+  // Bits kFrom to kFrom + kCount - 1 of each byte.
+  template <int kFrom, int kCount>
+  static Bytes bits(Bytes a) {
+    for (auto& byte : a.byte) byte = byte >> kFrom & ((1U << kCount) - 1U);
     return a;
   }
-  static Bytes high_nibbles(Bytes a) {
-    for (auto& byte : a.byte) byte >>= 4U;
+  // codes[b] for each byte b, all below 16; codes is 16 bytes, 16-byte aligned.
+  static Bytes look_up(const std::uint8_t* codes, Bytes a) {
+    for (auto& byte : a.byte) byte = codes[byte];
     return a;
   }
   // Bits kFrom to kFrom + kCount - 1 of each byte of plane, moved to bit kTo and joined to a's, of
