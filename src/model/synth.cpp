@@ -62,29 +62,6 @@ constexpr std::array kShapes = {
                .pretokenizer = "llama-bpe"},
 };
 
-// The output matrix of the four-bit types is kept at six bits.
-constexpr std::array kSynthFormats = {
-    SynthFormatRow{SynthFormat::kF32, "f32", 0, Format::kF32, Format::kF32, Format::kF32},
-    SynthFormatRow{SynthFormat::kF16, "f16", 1, Format::kF16, Format::kF16, Format::kF16},
-    SynthFormatRow{SynthFormat::kBF16, "bf16", 32, Format::kBF16, Format::kBF16, Format::kBF16},
-    SynthFormatRow{SynthFormat::kQ8_0, "q8_0", 7, Format::kQ8_0, Format::kQ8_0, Format::kQ8_0},
-    SynthFormatRow{SynthFormat::kQ4_0, "q4_0", 2, Format::kQ4_0, Format::kQ6_K, Format::kQ4_0},
-    SynthFormatRow{SynthFormat::kQ4_1, "q4_1", 3, Format::kQ4_1, Format::kQ6_K, Format::kQ4_1},
-    SynthFormatRow{SynthFormat::kQ4_K_M, "q4_k_m", 15, Format::kQ4_K, Format::kQ6_K, Format::kQ6_K},
-};
-
-// Rows that are no multiple of a block of 256 take the next larger format with blocks of 32.
-Format fitting(Format format, std::uint64_t n_cols) {
-  if (n_cols % format_row(format).block_size == 0) return format;
-  return format == Format::kQ4_K ? Format::kQ5_0 : Format::kQ8_0;
-}
-
-// The first and last eighth of the layers, and every third between: llama.cpp's choice for the
-// files that it calls _M.
-bool matters_more(std::uint32_t layer, std::uint32_t n_layers) {
-  return layer < n_layers / 8 || layer >= 7 * n_layers / 8 || (layer - n_layers / 8) % 3 == 2;
-}
-
 // What keeps activations near one through any number of layers: a matrix leaves the size of a
 // normalized row as it is, and the two that add to the residual stream share its growth.
 class TensorList {
@@ -101,8 +78,13 @@ class TensorList {
   }
   void add_matrix(std::string name, Format format, std::uint64_t n_rows, std::uint64_t n_cols,
                   float gain = 1) {
+    const SynthPlace place{.name = name,
+                           .n_layers = shape_.n_layers,
+                           .n_group = shape_.n_heads / shape_.n_kv_heads,
+                           .n_cols = n_cols};
+    const Format chosen = format_at(formats_.format, format, place);
     tensors_.push_back({.name = std::move(name),
-                        .format = fitting(format, n_cols),
+                        .format = chosen,
                         .shape = {n_cols, n_rows},
                         .mean = 0,
                         .deviation = gain / std::sqrt(static_cast<float>(n_cols))});
@@ -245,12 +227,6 @@ class FirstError {
 }  // namespace
 
 std::span<const SynthShape> synth_shapes() { return kShapes; }
-
-std::span<const SynthFormatRow> synth_formats() { return kSynthFormats; }
-
-const SynthFormatRow& synth_format_row(SynthFormat format) {
-  return *std::ranges::find(kSynthFormats, format, &SynthFormatRow::format);
-}
 
 std::uint64_t SynthTensor::n_elements() const {
   std::uint64_t n = 1;

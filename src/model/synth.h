@@ -13,6 +13,7 @@
 #include "base/new_file.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/synth_formats.h"
 #include "tensor/format.h"
 
 namespace jarip {
@@ -34,22 +35,6 @@ struct SynthShape {
 };
 
 [[nodiscard]] std::span<const SynthShape> synth_shapes();
-
-// What llama.cpp's quantizer calls a file type: the format of most matrices, and which of them get
-// another one.
-enum class SynthFormat : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ4_K_M };
-
-struct SynthFormatRow {
-  SynthFormat format;
-  std::string_view name;    // "q4_k_m"
-  std::uint32_t file_type;  // GGUF's general.file_type
-  Format matrix;            // of most matrices
-  Format output;            // of the output matrix, here the embedding
-  Format favoured;          // of values and down projections in the layers that matter more
-};
-
-[[nodiscard]] std::span<const SynthFormatRow> synth_formats();
-[[nodiscard]] const SynthFormatRow& synth_format_row(SynthFormat format);
 
 struct SynthTensor {
   std::string name;

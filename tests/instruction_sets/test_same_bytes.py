@@ -17,7 +17,8 @@ PROCESSORS = {
     "neoverse-n1": ["neon-dotprod", "neon", "scalar"],
     "cortex-a72": ["neon", "scalar"],
 }
-FORMATS = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q4_k_m"]
+FORMATS = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_1", "q2_k", "q3_k_m", "q4_k_m",
+           "q5_k_m", "iq4_nl", "iq4_xs", "mxfp4"]
 
 
 def run(command, instruction_set=None):
