@@ -3,6 +3,7 @@ compile small programs of ours against it. tools/peers.json has versions and SHA
 
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -53,8 +54,10 @@ class Llama:
     def compile(self, source):
         """The program of a source file of ours, made anew."""
         program = self.folder / source.stem
+        scratch = program.with_name(f".{source.stem}.{os.getpid()}")  # two suites may ask at once
         run(["clang++-19", "-std=c++20", "-O2", *[f"-I{path}" for path in self.includes], source,
-             *self.libraries, f"-Wl,-rpath,{self.binaries}", "-o", program])
+             *self.libraries, f"-Wl,-rpath,{self.binaries}", "-o", scratch])
+        scratch.replace(program)
         return program
 
 

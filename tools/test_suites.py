@@ -37,7 +37,7 @@ QUIET = {"browser", "wire"}
 
 # What a folder of tests/ needs besides the release.
 FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
-                 "chat_template": ("templates",),
+                 "chat_template": ("templates",), "formats": ("peer",),
                  "originals": ("originals-packages", "node-packages")}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
@@ -164,6 +164,8 @@ def all_suites():
         Suite("originals-packages",
               f"python3 tools/make_venv.py {ORIGINALS_VENV} tests/originals/requirements.txt",
               cores=0, step=True),
+        Suite("peer", "python3 -c 'import sys; sys.path.insert(0, \"tools\"); import peers; "
+              "peers.PrebuiltLlama().prepare()'", cores=0, step=True),
         Suite("node-packages", "python3 tools/install_node_packages.py", cores=0, step=True),
         Suite("layers", "python3 tools/check_layers.py"),
         Suite("docs", "python3 tools/check_docs.py"),
