@@ -386,6 +386,19 @@ Command declare_synth(SynthOptions& options) {
                                      .help = {"The model's size", "모델의 크기"},
                                      .reach = Reach::kFlag},
                                     options.shape, std::move(shapes));
+  std::vector<std::pair<std::string_view, const SynthFamily*>> families;
+  for (const SynthFamily& family : synth_families()) families.emplace_back(family.name, &family);
+  options.family = families.front().second;
+  set.add_switch({.name = "tiny",
+                  .help = {"The smallest size, for tests", "가장 작은 크기. 시험용"},
+                  .reach = Reach::kFlag},
+                 options.tiny);
+  set.add_choice<const SynthFamily*>(
+      {.name = "family",
+       .value_name = "NAME",
+       .help = {"The family whose layers it has", "어느 모델 계열의 층으로 만들지"},
+       .reach = Reach::kFlag},
+      options.family, std::move(families));
   set.add_choice<SynthFormat>({.name = "format",
                                .value_name = "WORD",
                                .help = {"How its weights are stored", "가중치를 저장할 형식"},
@@ -401,8 +414,8 @@ Command declare_synth(SynthOptions& options) {
   set.add_text({.name = "output",
                 .letter = 'o',
                 .value_name = "FILE",
-                .help = {"Where to write; without it, SHAPE-FORMAT.gguf in this folder",
-                         "쓸 파일. 없으면 이 폴더의 크기-형식.gguf"},
+                .help = {"Where to write; without it, FAMILY-SIZE-FORMAT.gguf in this folder",
+                         "쓸 파일. 없으면 이 폴더의 계열-크기-형식.gguf"},
                 .reach = Reach::kFlag},
                options.output);
   set.add_switch({.name = "force",

@@ -12,10 +12,17 @@
 namespace jarip {
 
 Result<void> run_synth(const SynthOptions& options) {
+  if (options.tiny && options.shape != synth_shapes().data()) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--tiny is --shape {}: leave one of them out", synth_shapes().front().name),
+        "tiny");
+  }
   const std::string_view format = synth_format_row(options.format).name;
-  const std::filesystem::path path = options.output.empty()
-                                         ? fmt::format("{}-{}.gguf", options.shape->name, format)
-                                         : options.output;
+  const std::filesystem::path path =
+      options.output.empty()
+          ? fmt::format("{}-{}.gguf", synth_name(*options.shape, *options.family), format)
+          : options.output;
   if (!options.force && std::filesystem::exists(path)) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("there is a file {} already; --force replaces it", path.native()),
@@ -27,6 +34,7 @@ Result<void> run_synth(const SynthOptions& options) {
     Progress progress(fmt::format("writing {}", path.native()));  // wiped before the answer
     return write_synthetic_model(
         {.shape = options.shape,
+         .family = options.family,
          .format = options.format,
          .seed = options.seed,
          .path = path,

@@ -7,7 +7,7 @@ namespace jarip {
 namespace {
 
 std::uint32_t n_ranges(const AttentionTask& task) {
-  return (task.end + kAttentionRange - 1) / kAttentionRange;
+  return (task.end - task.first + kAttentionRange - 1) / kAttentionRange;
 }
 
 std::size_t parts_floats(const AttentionTask& task) {
@@ -38,7 +38,7 @@ void AttentionPlan::cut(unsigned n_threads) {
     const std::uint32_t n = n_ranges(whole);
     const std::uint32_t step = (n + n_each - 1) / n_each * kAttentionRange;
     const std::size_t first = pieces_.size();
-    for (std::uint32_t begin = 0; begin < whole.end; begin += step) {
+    for (std::uint32_t begin = whole.first; begin < whole.end; begin += step) {
       pieces_.push_back({i, begin, std::min(begin + step, whole.end)});
     }
     n_pieces_.push_back(static_cast<std::uint32_t>(pieces_.size() - first));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "model/rope.h"
@@ -18,15 +19,50 @@ struct Dense {
   std::size_t n_cols = 0;
 };
 
-Dense read_matrix(const GgufTensor& tensor) {
-  Dense out{std::vector<float>(tensor.n_elements), tensor.shape[1], tensor.shape[0]};
-  dequantize_row(tensor.format, tensor.data, out.weights);
+Dense read_matrix(const StoredMatrix& stored) {
+  Dense out{std::vector<float>(std::size_t{stored.n_rows} * stored.n_cols), stored.n_rows,
+            stored.n_cols};
+  dequantize_row(stored.format, stored.bytes, out.weights);
   return out;
 }
 
+struct DenseProjection {
+  Dense matrix;
+  std::vector<float> bias;
+};
+
+DenseProjection read_projection(const StoredProjection& stored) {
+  return {read_matrix(stored.matrix), stored.bias};
+}
+
+struct DenseExpert {
+  DenseProjection gate, up, down;
+};
+
 struct DenseLayer {
-  std::vector<float> attention_norm, ff_norm;
-  Dense query, key, value, attention_out, gate, up, down;
+  explicit DenseLayer(const LayerTensors& stored)
+      : vectors(stored),
+        query(read_projection(stored.query)),
+        key(read_projection(stored.key)),
+        value(read_projection(stored.value)),
+        attention_out(read_projection(stored.attention_out)),
+        router(read_projection(stored.router)) {
+    for (const FeedForwardTensors& expert : stored.experts) {
+      experts.push_back(
+          {read_projection(expert.gate), read_projection(expert.up), read_projection(expert.down)});
+    }
+  }
+  [[nodiscard]] std::size_t n_weights() const {
+    std::size_t n = query.matrix.weights.size() + key.matrix.weights.size() +
+                    value.matrix.weights.size() + attention_out.matrix.weights.size() +
+                    router.matrix.weights.size();
+    for (const DenseExpert& expert : experts) n += 3 * expert.gate.matrix.weights.size();
+    return n;
+  }
+
+  LayerTensors vectors;  // its norms and sinks; its matrices are in the file
+  DenseProjection query, key, value, attention_out, router;
+  std::vector<DenseExpert> experts;
 };
 
 // Sixteen partial sums: as plain as a sum can be that a compiler may still vectorize.
@@ -42,13 +78,37 @@ float dot(const float* a, const float* b, std::size_t n) {
   return sum;
 }
 
+// Rows of weight.size() numbers each, or all of x as it is where there is no weight.
 std::vector<float> rms_norm(const std::vector<float>& x, const std::vector<float>& weight,
                             float eps) {
-  const float scale =
-      1.0F / std::sqrt(dot(x.data(), x.data(), x.size()) / static_cast<float>(x.size()) + eps);
+  if (weight.empty()) return x;
+  const std::size_t n = weight.size();
   std::vector<float> out(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i] * scale * weight[i];
+  for (std::size_t row = 0; row < x.size(); row += n) {
+    const float* from = x.data() + row;
+    const float scale = 1.0F / std::sqrt(dot(from, from, n) / static_cast<float>(n) + eps);
+    for (std::size_t i = 0; i < n; ++i) out[row + i] = from[i] * scale * weight[i];
+  }
   return out;
+}
+
+float capped(float x, float cap) { return cap == 0.0F ? x : cap * std::tanh(x / cap); }
+
+float activate(Activation activation, float gate, float up) {
+  switch (activation) {
+    case Activation::kSilu:
+      return gate / (1.0F + std::exp(-gate)) * up;
+    case Activation::kGelu: {
+      constexpr float kRootTwoOverPi = 0.797884561F;
+      const float inner = kRootTwoOverPi * gate * (1.0F + 0.044715F * gate * gate);
+      return 0.5F * gate * (1.0F + std::tanh(inner)) * up;
+    }
+    case Activation::kClampedSilu: {
+      const float g = std::min(gate, 7.0F);
+      return g / (1.0F + std::exp(-1.702F * g)) * (std::clamp(up, -7.0F, 7.0F) + 1.0F);
+    }
+  }
+  return 0;
 }
 
 class Reference final : public Model {
@@ -56,18 +116,12 @@ class Reference final : public Model {
   Reference(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool)
       : config_(config),
         pool_(pool),
-        rope_(config, tensors.rope_factors == nullptr ? std::vector<float>{}
-                                                      : read_vector(*tensors.rope_factors)),
-        embedding_(read_matrix(*tensors.embedding)),
-        output_norm_(read_vector(*tensors.output_norm)) {
-    if (!config.tied_embedding) output_ = read_matrix(*tensors.output);
-    for (const LayerTensors& layer : tensors.layers) {
-      layers_.push_back({read_vector(*layer.attention_norm), read_vector(*layer.ff_norm),
-                         read_matrix(*layer.query), read_matrix(*layer.key),
-                         read_matrix(*layer.value), read_matrix(*layer.attention_out),
-                         read_matrix(*layer.gate), read_matrix(*layer.up),
-                         read_matrix(*layer.down)});
-    }
+        rope_(config, config.rope, tensors.rope_factors),
+        local_rope_(config, config.local_rope, tensors.rope_factors),
+        embedding_(read_matrix(tensors.embedding)),
+        output_norm_(tensors.output_norm) {
+    if (!config.tied_embedding) output_ = read_matrix(tensors.output);
+    for (const LayerTensors& layer : tensors.layers) layers_.emplace_back(layer);
   }
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
@@ -78,12 +132,7 @@ class Reference final : public Model {
 
   [[nodiscard]] std::size_t memory_bytes() const override {
     std::size_t n = embedding_.weights.size() + output_.weights.size();
-    for (const DenseLayer& layer : layers_) {
-      for (const Dense* matrix : {&layer.query, &layer.key, &layer.value, &layer.attention_out,
-                                  &layer.gate, &layer.up, &layer.down}) {
-        n += matrix->weights.size();
-      }
-    }
+    for (const DenseLayer& layer : layers_) n += layer.n_weights();
     return n * sizeof(float);
   }
 
@@ -96,8 +145,8 @@ class Reference final : public Model {
         const std::vector<float> x = feed(chunk.tokens[t], position, chunk.pages, kv);
         if (t + chunk.n_logits < chunk.tokens.size()) continue;
         const std::vector<float> normed = rms_norm(x, output_norm_, config_.norm_eps);
-        const std::vector<float> out =
-            multiply(config_.tied_embedding ? embedding_ : output_, normed);
+        std::vector<float> out = multiply(config_.tied_embedding ? embedding_ : output_, normed);
+        for (float& logit : out) logit = capped(logit * config_.logit_scale, config_.logit_cap);
         std::memcpy(logits.data() + row++ * config_.n_vocab, out.data(),
                     out.size() * sizeof(float));
       }
@@ -133,74 +182,128 @@ class Reference final : public Model {
     return out;
   }
 
+  [[nodiscard]] std::vector<float> multiply(const DenseProjection& projection,
+                                            const std::vector<float>& x) {
+    std::vector<float> out = multiply(projection.matrix, x);
+    for (std::size_t i = 0; i < projection.bias.size(); ++i) out[i] += projection.bias[i];
+    return out;
+  }
+
+  void join(std::vector<float>& x, const std::vector<float>& given,
+            const std::vector<float>& post_norm) const {
+    const std::vector<float> normed = rms_norm(given, post_norm, config_.norm_eps);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += config_.residual_scale * normed[i];
+  }
+
   // The residual stream after all layers for one token.
   std::vector<float> feed(TokenId token, std::uint32_t position, std::span<const PageId> pages,
                           const KvMemory& kv) {
     const auto* row = embedding_.weights.data() + std::size_t{token} * config_.d_model;
     std::vector<float> x(row, row + config_.d_model);
-    std::vector<float> angles(rope_.n_angles());
-    rope_.angles(position, angles);
+    for (float& value : x) value *= config_.embedding_scale;
     for (std::uint32_t layer = 0; layer < config_.n_layers; ++layer) {
       const DenseLayer& w = layers_[layer];
-      const std::vector<float> attended = attend(
-          layer, rms_norm(x, w.attention_norm, config_.norm_eps), angles, position, pages, kv);
-      const std::vector<float> mixed = multiply(w.attention_out, attended);
-      for (std::size_t i = 0; i < x.size(); ++i) x[i] += mixed[i];
-
-      const std::vector<float> normed = rms_norm(x, w.ff_norm, config_.norm_eps);
-      std::vector<float> hidden = multiply(w.gate, normed);
-      const std::vector<float> up = multiply(w.up, normed);
-      for (std::size_t i = 0; i < hidden.size(); ++i) {
-        hidden[i] = hidden[i] / (1.0F + std::exp(-hidden[i])) * up[i];
-      }
-      const std::vector<float> down = multiply(w.down, hidden);
-      for (std::size_t i = 0; i < x.size(); ++i) x[i] += down[i];
+      const LayerTensors& v = w.vectors;
+      const std::vector<float> attended =
+          attend(layer, rms_norm(x, v.attention_norm, config_.norm_eps), position, pages, kv);
+      join(x, multiply(w.attention_out, attended), v.attention_post_norm);
+      const std::vector<float> normed = rms_norm(x, v.ff_norm, config_.norm_eps);
+      join(x,
+           w.router.matrix.n_rows == 0 ? feed_forward(w.experts.front(), normed)
+                                       : mix_experts(w, normed),
+           v.ff_post_norm);
     }
     return x;
   }
 
-  std::vector<float> attend(std::uint32_t layer, const std::vector<float>& normed,
-                            const std::vector<float>& angles, std::uint32_t position,
-                            std::span<const PageId> pages, const KvMemory& kv) {
-    const std::size_t d = config_.head_dim;
-    std::vector<float> queries = multiply(layers_[layer].query, normed);
-    std::vector<float> keys = multiply(layers_[layer].key, normed);
-    const std::vector<float> values = multiply(layers_[layer].value, normed);
-    for (std::size_t head = 0; head < config_.n_heads; ++head) {
-      scalar_kernels().rotate(rope_.rotation(angles, config_.head_dim), 1.0F,
-                              queries.data() + head * d);
+  std::vector<float> feed_forward(const DenseExpert& w, const std::vector<float>& normed) {
+    std::vector<float> hidden = multiply(w.gate, normed);
+    const std::vector<float> up = multiply(w.up, normed);
+    for (std::size_t i = 0; i < hidden.size(); ++i) {
+      hidden[i] = activate(config_.activation, hidden[i], up[i]);
     }
-    for (std::size_t head = 0; head < config_.n_kv_heads; ++head) {
-      scalar_kernels().rotate(rope_.rotation(angles, config_.head_dim), 1.0F,
-                              keys.data() + head * d);
-    }
-    std::ranges::copy(keys, kv_row(kv, pages, layer, 0, position));
-    std::ranges::copy(values, kv_row(kv, pages, layer, 1, position));
+    return multiply(w.down, hidden);
+  }
 
-    const std::size_t n_group = config_.n_heads / config_.n_kv_heads;
-    const float scale = 1.0F / std::sqrt(static_cast<float>(d));
-    std::vector<float> out(queries.size());
-    std::vector<float> weights(position + 1);
-    for (std::size_t head = 0; head < config_.n_heads; ++head) {
-      const std::size_t column = head / n_group * d;
-      for (std::uint32_t p = 0; p <= position; ++p) {
-        weights[p] =
-            scale * dot(queries.data() + head * d, kv_row(kv, pages, layer, 0, p) + column, d);
-      }
-      const float largest = std::ranges::max(weights);
-      float sum = 0;
-      for (float& weight : weights) sum += weight = std::exp(weight - largest);
-      for (std::uint32_t p = 0; p <= position; ++p) {
-        const float* value = kv_row(kv, pages, layer, 1, p) + column;
-        for (std::size_t i = 0; i < d; ++i) out[head * d + i] += weights[p] / sum * value[i];
-      }
+  std::vector<float> mix_experts(const DenseLayer& w, const std::vector<float>& normed) {
+    const std::vector<float> scores = multiply(w.router, normed);
+    std::vector<std::size_t> order(scores.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    });
+    order.resize(config_.n_experts_used);
+    float sum = 0;
+    for (const std::size_t i : order) sum += std::exp(scores[i] - scores[order[0]]);
+    std::vector<float> out(normed.size());
+    for (const std::size_t i : order) {
+      const float weight = std::exp(scores[i] - scores[order[0]]) / sum * config_.expert_scale;
+      const std::vector<float> given = feed_forward(w.experts[i], normed);
+      for (std::size_t j = 0; j < out.size(); ++j) out[j] += weight * given[j];
     }
     return out;
+  }
+
+  // Heads one after the other, turned to their position.
+  void rotate(std::uint32_t layer, std::uint32_t position, std::vector<float>& heads) const {
+    const LayerConfig& kind = config_.layers[layer];
+    if (!kind.rope) return;
+    const Rope& rope = kind.windowed ? local_rope_ : rope_;
+    std::vector<float> angles(rope.n_angles());
+    rope.angles(position, angles);
+    for (std::size_t at = 0; at < heads.size(); at += config_.head_dim) {
+      scalar_kernels().rotate(rope.rotation(angles, config_.head_dim), 1.0F, heads.data() + at);
+    }
+  }
+
+  std::vector<float> attend(std::uint32_t layer, const std::vector<float>& normed,
+                            std::uint32_t position, std::span<const PageId> pages,
+                            const KvMemory& kv) {
+    const DenseLayer& w = layers_[layer];
+    const float eps = config_.norm_eps;
+    std::vector<float> queries = rms_norm(multiply(w.query, normed), w.vectors.query_norm, eps);
+    std::vector<float> keys = rms_norm(multiply(w.key, normed), w.vectors.key_norm, eps);
+    rotate(layer, position, queries);
+    rotate(layer, position, keys);
+    std::ranges::copy(keys, kv_row(kv, pages, layer, 0, position));
+    std::ranges::copy(multiply(w.value, normed), kv_row(kv, pages, layer, 1, position));
+    std::vector<float> out(queries.size());
+    const bool windowed = config_.layers[layer].windowed && position >= config_.window;
+    const std::uint32_t first = windowed ? position + 1 - config_.window : 0;
+    for (std::size_t head = 0; head < config_.n_heads; ++head) {
+      attend_head(layer, head, first, position, queries, pages, kv, out);
+    }
+    return out;
+  }
+
+  void attend_head(std::uint32_t layer, std::size_t head, std::uint32_t first,
+                   std::uint32_t position, const std::vector<float>& queries,
+                   std::span<const PageId> pages, const KvMemory& kv,
+                   std::vector<float>& out) const {
+    const std::size_t d = config_.head_dim;
+    const std::size_t column = head / (config_.n_heads / config_.n_kv_heads) * d;
+    std::vector<float> weights;
+    for (std::uint32_t p = first; p <= position; ++p) {
+      const float score = config_.attention_scale * dot(queries.data() + head * d,
+                                                        kv_row(kv, pages, layer, 0, p) + column, d);
+      weights.push_back(capped(score, config_.attention_cap));
+    }
+    const std::vector<float>& sinks = layers_[layer].vectors.sinks;
+    float largest = std::ranges::max(weights);
+    if (!sinks.empty()) largest = std::max(largest, sinks[head]);
+    float sum = sinks.empty() ? 0 : std::exp(sinks[head] - largest);
+    for (float& weight : weights) sum += weight = std::exp(weight - largest);
+    for (std::uint32_t p = first; p <= position; ++p) {
+      const float* value = kv_row(kv, pages, layer, 1, p) + column;
+      const float weight = weights[p - first] / sum;
+      for (std::size_t i = 0; i < d; ++i) out[head * d + i] += weight * value[i];
+    }
   }
 
   ModelConfig config_;
   ThreadPool& pool_;
   Rope rope_;
+  Rope local_rope_;
   Dense embedding_;
   std::vector<float> output_norm_;
   Dense output_;  // empty when tied

@@ -1,5 +1,6 @@
 #include "model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/exact_math.h"
@@ -40,12 +41,45 @@ SinCos exact_sin_cos(double x) {
   }
 }
 
-Rope::Rope(const ModelConfig& config, std::span<const float> factors)
-    : rope_dim_(config.rope_dim / 2 * 2), neox_(config.rope_neox) {
-  const double log_base = exact_log(static_cast<double>(config.rope_base));
+namespace {
+
+// How much of pair i keeps its frequency, from 0 to 1: all of those that turn often enough within
+// the original context, none of those that turn too seldom.
+class KeptPart {
+ public:
+  KeptPart(const RopeConfig& rope, std::uint32_t rope_dim, double log_base)
+      : low_(std::max(0.0, std::floor(pair(rope, rope_dim, log_base, rope.beta_fast)))),
+        high_(std::min(rope_dim - 1.0, std::ceil(pair(rope, rope_dim, log_base, rope.beta_slow)))) {
+  }
+  [[nodiscard]] double operator()(std::uint32_t i) const {
+    return 1 - std::clamp((i - low_) / std::max(0.001, high_ - low_), 0.0, 1.0);
+  }
+
+ private:
+  // The pair that turns n times within the original context.
+  static double pair(const RopeConfig& rope, std::uint32_t rope_dim, double log_base, float n) {
+    constexpr double kTwoPi = 0x1.921fb54442d18p+2;
+    return rope_dim * exact_log(rope.n_ctx_original / (static_cast<double>(n) * kTwoPi)) /
+           (2 * log_base);
+  }
+  double low_;
+  double high_;
+};
+
+}  // namespace
+
+Rope::Rope(const ModelConfig& config, const RopeConfig& rope, std::span<const float> factors)
+    : magnitude_(static_cast<double>(rope.magnitude)),
+      rope_dim_(config.rope_dim / 2 * 2),
+      neox_(config.rope_neox) {
+  const double log_base = exact_log(static_cast<double>(rope.base));
+  const KeptPart kept(rope, config.rope_dim, log_base);
   for (std::uint32_t i = 0; i < config.rope_dim / 2; ++i) {
-    const double freq = exact_exp(-2.0 * i / config.rope_dim * log_base);
-    freqs_.push_back(factors.empty() ? freq : freq / static_cast<double>(factors[i]));
+    double freq = exact_exp(-2.0 * i / config.rope_dim * log_base);
+    if (rope.file_factors && !factors.empty()) freq /= static_cast<double>(factors[i]);
+    const double divided = freq / static_cast<double>(rope.factor);
+    const double part = rope.yarn ? kept(i) : 0;
+    freqs_.push_back(part == 0 ? divided : divided * (1 - part) + freq * part);
   }
 }
 
@@ -54,7 +88,9 @@ void Rope::angles(std::uint32_t position, std::span<float> out) const {
   const std::size_t apart = neox_ ? freqs_.size() : 1;  // from a pair's first to its second
   const std::span<float> sines = out.subspan(rope_dim_);
   for (std::size_t i = 0; i < freqs_.size(); ++i) {
-    const SinCos value = exact_sin_cos(position * freqs_[i]);
+    SinCos value = exact_sin_cos(position * freqs_[i]);
+    value.sin *= magnitude_;
+    value.cos *= magnitude_;
     out[i * step] = out[i * step + apart] = static_cast<float>(value.cos);
     sines[i * step] = -static_cast<float>(value.sin);
     sines[i * step + apart] = static_cast<float>(value.sin);

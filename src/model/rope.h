@@ -1,5 +1,5 @@
-// Rotary position embedding (Su et al., RoFormer, 2021) with angles that are the same bits on every
-// machine. Immutable; any thread.
+// Rotary position embedding (Su et al., RoFormer, 2021), also over stretched contexts (Peng et al.,
+// YaRN, 2023), with angles that are the same bits on every machine. Immutable; any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ namespace jarip {
 
 class Rope {
  public:
-  // factors: divisors of the frequencies, [rope_dim / 2], or empty.
-  Rope(const ModelConfig& config, std::span<const float> factors);
+  // rope: one of config's. factors: the file's divisors of the frequencies, [rope_dim / 2], or
+  // empty.
+  Rope(const ModelConfig& config, const RopeConfig& rope, std::span<const float> factors);
 
   // Numbers that angles() writes.
   [[nodiscard]] std::size_t n_angles() const { return std::size_t{2} * rope_dim_; }
@@ -30,6 +31,7 @@ class Rope {
 
  private:
   std::vector<double> freqs_;  // one a pair
+  double magnitude_;
   std::uint32_t rope_dim_;
   bool neox_;
 };

@@ -19,8 +19,8 @@ TEST(Rope, SinAndCosAreExactToTwelveDigits) {
 TEST(Rope, RotatesPairsByThePositionTimesTheirFrequency) {
   ModelConfig config;
   config.rope_dim = 4;
-  config.rope_base = 100.0F;
-  const Rope interleaved(config, {});
+  config.rope.base = 100.0F;
+  const Rope interleaved(config, config.rope, {});
   std::vector<float> angles(interleaved.n_angles());
   interleaved.angles(3, angles);
   std::vector<float> head = {1, 0, 0, 2, 5};
@@ -33,7 +33,7 @@ TEST(Rope, RotatesPairsByThePositionTimesTheirFrequency) {
 
   config.rope_neox = true;
   const std::vector<float> factors = {1.0F, 2.0F};
-  const Rope halves(config, factors);
+  const Rope halves(config, config.rope, factors);
   halves.angles(3, angles);
   head = {1, 0, 0, 2};
   scalar_kernels().rotate(halves.rotation(angles, 4), 1.0F, head.data());

@@ -66,20 +66,26 @@ constexpr std::array kShapes = {
 // normalized row as it is, and the two that add to the residual stream share its growth.
 class TensorList {
  public:
-  TensorList(const SynthShape& shape, const SynthFormatRow& formats)
-      : shape_(shape), formats_(formats) {}
+  TensorList(const SynthShape& shape, const SynthFormatRow& formats, const SynthFamily& family)
+      : shape_(shape),
+        formats_(formats),
+        family_(family),
+        row_(row_of(family)),
+        n_layers_(n_layers_of(shape, family)) {}
 
-  void add_norm(std::string name) {
+  void add_vector(std::string name, std::uint64_t n, float mean, float deviation) {
     tensors_.push_back({.name = std::move(name),
                         .format = Format::kF32,
-                        .shape = {shape_.d_model},
-                        .mean = 1,
-                        .deviation = 0.1F});
+                        .shape = {n},
+                        .mean = mean,
+                        .deviation = deviation});
   }
+  void add_norm(std::string name) { add_vector(std::move(name), shape_.d_model, 1, 0.1F); }
+  // n of them, one after the other.
   void add_matrix(std::string name, Format format, std::uint64_t n_rows, std::uint64_t n_cols,
-                  float gain = 1) {
+                  float gain = 1, std::uint64_t n = 1) {
     const SynthPlace place{.name = name,
-                           .n_layers = shape_.n_layers,
+                           .n_layers = n_layers_,
                            .n_group = shape_.n_heads / shape_.n_kv_heads,
                            .n_cols = n_cols};
     const Format chosen = format_at(formats_.format, format, place);
@@ -88,50 +94,115 @@ class TensorList {
                         .shape = {n_cols, n_rows},
                         .mean = 0,
                         .deviation = gain / std::sqrt(static_cast<float>(n_cols))});
+    if (n != 1) tensors_.back().shape.push_back(n);
   }
   void add_layer(std::uint32_t layer) {
     const std::string prefix = fmt::format("blk.{}.", layer);
-    const std::uint64_t query_dim = std::uint64_t{shape_.n_heads} * shape_.head_dim;
-    const std::uint64_t kv_dim = std::uint64_t{shape_.n_kv_heads} * shape_.head_dim;
-    const Format favoured =
-        matters_more(layer, shape_.n_layers) ? formats_.favoured : formats_.matrix;
-    const float residual_gain = 1 / std::sqrt(2 * static_cast<float>(shape_.n_layers));
-    add_norm(prefix + "attn_norm.weight");
-    add_matrix(prefix + "attn_q.weight", formats_.matrix, query_dim, shape_.d_model);
-    add_matrix(prefix + "attn_k.weight", formats_.matrix, kv_dim, shape_.d_model);
-    add_matrix(prefix + "attn_v.weight", favoured, kv_dim, shape_.d_model);
-    add_matrix(prefix + "attn_output.weight", formats_.matrix, shape_.d_model, query_dim,
-               residual_gain);
-    add_norm(prefix + "ffn_norm.weight");
-    add_matrix(prefix + "ffn_gate.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
-    add_matrix(prefix + "ffn_up.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
-    add_matrix(prefix + "ffn_down.weight", favoured, shape_.d_model, shape_.d_ff, residual_gain);
+    const Format favoured = matters_more(layer, n_layers_) ? formats_.favoured : formats_.matrix;
+    if (row_.pre_norm) add_norm(prefix + "attn_norm.weight");
+    add_attention(prefix, favoured);
+    if (row_.post_norm) add_norm(prefix + "post_attention_norm.weight");
+    if (row_.pre_norm) add_norm(fmt::format("{}{}.weight", prefix, row_.ff_norm));
+    if (family_.n_experts != 0) {
+      add_experts(prefix, favoured);
+    } else {
+      add_feed_forward(prefix, favoured);
+    }
+    if (row_.post_norm) add_norm(prefix + "post_ffw_norm.weight");
+  }
+  void add_rope_factors() {
+    const std::uint64_t n_pairs = shape_.head_dim / 2;
+    if (family_.rope == SynthRope::kFactors) add_vector("rope_freqs.weight", n_pairs, 3, 0.3F);
+    if (family_.rope != SynthRope::kLongrope) return;
+    add_vector("rope_factors_long.weight", n_pairs, 6, 0.6F);
+    add_vector("rope_factors_short.weight", n_pairs, 1.2F, 0.05F);
   }
   [[nodiscard]] std::vector<SynthTensor> take() { return std::move(tensors_); }
 
  private:
+  void add_bias(bool there, std::string name, std::uint64_t n_rows, std::uint64_t n = 1) {
+    if (!there) return;
+    add_vector(std::move(name), n_rows, 0, 0.3F);
+    if (n != 1) tensors_.back().shape.push_back(n);
+  }
+  void add_attention(const std::string& prefix, Format favoured) {
+    const std::uint64_t query_dim = std::uint64_t{shape_.n_heads} * shape_.head_dim;
+    const std::uint64_t kv_dim = std::uint64_t{shape_.n_kv_heads} * shape_.head_dim;
+    const bool bias = family_.bias || family_.all_bias;
+    if (family_.fused) {
+      add_matrix(prefix + "attn_qkv.weight", favoured, query_dim + 2 * kv_dim, shape_.d_model);
+    } else {
+      add_matrix(prefix + "attn_q.weight", formats_.matrix, query_dim, shape_.d_model);
+      add_matrix(prefix + "attn_k.weight", formats_.matrix, kv_dim, shape_.d_model);
+      add_matrix(prefix + "attn_v.weight", favoured, kv_dim, shape_.d_model);
+    }
+    add_bias(bias, prefix + "attn_q.bias", query_dim);
+    add_bias(bias, prefix + "attn_k.bias", kv_dim);
+    add_bias(bias, prefix + "attn_v.bias", kv_dim);
+    if (row_.head_norm != HeadNorm::kNone) {
+      const bool all = row_.head_norm == HeadNorm::kAllHeads;
+      add_vector(prefix + "attn_q_norm.weight", all ? query_dim : shape_.head_dim, 1, 0.1F);
+      add_vector(prefix + "attn_k_norm.weight", all ? kv_dim : shape_.head_dim, 1, 0.1F);
+    }
+    if (row_.sinks) add_vector(prefix + "attn_sinks.weight", shape_.n_heads, 1, 1);
+    add_matrix(prefix + "attn_output.weight", formats_.matrix, shape_.d_model, query_dim,
+               residual_gain());
+    add_bias(family_.all_bias, prefix + "attn_output.bias", shape_.d_model);
+  }
+  void add_feed_forward(const std::string& prefix, Format favoured) {
+    if (family_.fused) {
+      add_matrix(prefix + "ffn_up.weight", formats_.matrix, 2 * shape_.d_ff, shape_.d_model);
+    } else {
+      add_matrix(prefix + "ffn_gate.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+      add_matrix(prefix + "ffn_up.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+    }
+    add_matrix(prefix + "ffn_down.weight", favoured, shape_.d_model, shape_.d_ff, residual_gain());
+  }
+  void add_experts(const std::string& prefix, Format favoured) {
+    const std::uint64_t n = family_.n_experts;
+    const bool bias = family_.all_bias;
+    add_matrix(prefix + "ffn_gate_inp.weight", Format::kF32, n, shape_.d_model);
+    add_bias(bias, prefix + "ffn_gate_inp.bias", n);
+    add_matrix(prefix + "ffn_gate_exps.weight", formats_.matrix, shape_.d_ff, shape_.d_model, 1, n);
+    add_bias(bias, prefix + "ffn_gate_exps.bias", shape_.d_ff, n);
+    add_matrix(prefix + "ffn_up_exps.weight", formats_.matrix, shape_.d_ff, shape_.d_model, 1, n);
+    add_bias(bias, prefix + "ffn_up_exps.bias", shape_.d_ff, n);
+    add_matrix(prefix + "ffn_down_exps.weight", favoured, shape_.d_model, shape_.d_ff,
+               residual_gain(), n);
+    add_bias(bias, prefix + "ffn_down_exps.bias", shape_.d_model, n);
+  }
+  [[nodiscard]] float residual_gain() const {
+    return 1 / std::sqrt(2 * static_cast<float>(n_layers_));
+  }
+
   const SynthShape& shape_;
   const SynthFormatRow& formats_;
+  const SynthFamily& family_;
+  const Family& row_;
+  std::uint32_t n_layers_;
   std::vector<SynthTensor> tensors_;
 };
 
-void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFormatRow& formats) {
-  writer.add_string("general.architecture", "llama")
+void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family,
+                const SynthFormatRow& formats) {
+  const std::string prefix = std::string(family.architecture) + ".";
+  writer.add_string("general.architecture", family.architecture)
       .add_string("general.name", fmt::format("{} of made-up weights", shape.name))
       .add_u32("general.file_type", formats.file_type)
       .add_u32("general.quantization_version", kQuantizationVersion)
-      .add_u32("llama.block_count", shape.n_layers)
-      .add_u32("llama.context_length", shape.n_ctx)
-      .add_u32("llama.embedding_length", shape.d_model)
-      .add_u32("llama.feed_forward_length", shape.d_ff)
-      .add_u32("llama.attention.head_count", shape.n_heads)
-      .add_u32("llama.attention.head_count_kv", shape.n_kv_heads)
-      .add_u32("llama.attention.key_length", shape.head_dim)
-      .add_u32("llama.attention.value_length", shape.head_dim)
-      .add_f32("llama.attention.layer_norm_rms_epsilon", shape.norm_eps)
-      .add_u32("llama.rope.dimension_count", shape.head_dim)
-      .add_f32("llama.rope.freq_base", shape.rope_base)
-      .add_u32("llama.vocab_size", shape.n_vocab);
+      .add_u32(prefix + "block_count", n_layers_of(shape, family))
+      .add_u32(prefix + "context_length", shape.n_ctx)
+      .add_u32(prefix + "embedding_length", shape.d_model)
+      .add_u32(prefix + "feed_forward_length", shape.d_ff)
+      .add_u32(prefix + "attention.head_count", shape.n_heads)
+      .add_u32(prefix + "attention.head_count_kv", shape.n_kv_heads)
+      .add_u32(prefix + "attention.key_length", shape.head_dim)
+      .add_u32(prefix + "attention.value_length", shape.head_dim)
+      .add_f32(prefix + "attention.layer_norm_rms_epsilon", shape.norm_eps)
+      .add_u32(prefix + "rope.dimension_count", shape.head_dim)
+      .add_f32(prefix + "rope.freq_base", shape.rope_base)
+      .add_u32(prefix + "vocab_size", shape.n_vocab);
+  add_family_config(writer, shape, family);
 }
 
 void add_vocabulary(GgufWriter& writer, const SynthShape& shape) {
@@ -165,7 +236,7 @@ struct Layout {
 
 Layout lay_out(const SynthRequest& request, const std::vector<SynthTensor>& tensors) {
   GgufWriter writer;
-  add_config(writer, *request.shape, synth_format_row(request.format));
+  add_config(writer, *request.shape, *request.family, synth_format_row(request.format));
   add_vocabulary(writer, *request.shape);
   Layout layout;
   std::uint64_t end = 0;  // of the data section so far
@@ -234,17 +305,29 @@ std::uint64_t SynthTensor::n_elements() const {
   return n;
 }
 
-std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format) {
+std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format,
+                                       const SynthFamily& family) {
   const SynthFormatRow& formats = synth_format_row(format);
-  TensorList list(shape, formats);
+  TensorList list(shape, formats, family);
   list.add_matrix("token_embd.weight", formats.output, shape.n_vocab, shape.d_model);
-  for (std::uint32_t layer = 0; layer < shape.n_layers; ++layer) list.add_layer(layer);
+  list.add_rope_factors();
+  const std::uint32_t n_layers = n_layers_of(shape, family);
+  for (std::uint32_t layer = 0; layer < n_layers; ++layer) list.add_layer(layer);
   list.add_norm("output_norm.weight");
+  if (family.output) {
+    list.add_matrix("output.weight", formats.output, shape.n_vocab, shape.d_model);
+  }
   return list.take();
 }
 
+std::string synth_name(const SynthShape& shape, const SynthFamily& family) {
+  constexpr std::string_view kLlama = "llama";  // which the shapes are named after
+  return std::string(family.name) + std::string(shape.name.substr(kLlama.size()));
+}
+
 Result<std::uint64_t> write_synthetic_model(const SynthRequest& request, ThreadPool& pool) {
-  const std::vector<SynthTensor> tensors = synth_tensors(*request.shape, request.format);
+  const std::vector<SynthTensor> tensors =
+      synth_tensors(*request.shape, request.format, *request.family);
   const Layout layout = lay_out(request, tensors);
   JARIP_TRY(NewFile file, NewFile::create(request.path, layout.n_bytes, request.existing));
   JARIP_CHECK(file.write_at(0, layout.head));

@@ -13,12 +13,13 @@
 #include "base/new_file.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/synth_family.h"
 #include "model/synth_formats.h"
 #include "tensor/format.h"
 
 namespace jarip {
 
-// A member of the llama family, its embedding tied to its output.
+// The size of a model; without a family of its own, its embedding tied to its output.
 struct SynthShape {
   std::string_view name;
   std::uint32_t n_layers;
@@ -47,10 +48,16 @@ struct SynthTensor {
 };
 
 // All tensors of a file, in its order.
-[[nodiscard]] std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format);
+[[nodiscard]] std::vector<SynthTensor> synth_tensors(
+    const SynthShape& shape, SynthFormat format,
+    const SynthFamily& family = synth_families().front());
+
+// "qwen3-tiny": the family's name in the place of the shape's.
+[[nodiscard]] std::string synth_name(const SynthShape& shape, const SynthFamily& family);
 
 struct SynthRequest {
   const SynthShape* shape = nullptr;
+  const SynthFamily* family = synth_families().data();
   SynthFormat format = SynthFormat::kQ4_K_M;
   std::uint64_t seed = 0;
   std::filesystem::path path;
@@ -58,8 +65,8 @@ struct SynthRequest {
   std::function<void(float fraction)> on_progress = {};  // on the calling thread; may be empty
 };
 
-// Writes the file and returns its size. Its bytes are a function of shape, format and seed; one
-// seed gives the same weights in every format but for their rounding. Errors: those of NewFile.
+// Writes the file and returns its size. Its bytes are a function of shape, family, format and seed;
+// one seed gives the same weights in every format but for their rounding. Errors: those of NewFile.
 [[nodiscard]] Result<std::uint64_t> write_synthetic_model(const SynthRequest& request,
                                                           ThreadPool& pool);
 

@@ -1,42 +1,61 @@
 // The tensors that a model of a given config must have, found by name and checked for shape, for
-// both compute paths. Spans into the file; used while loading.
+// both compute paths. Matrices are spans into the file; used while loading.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/config.h"
 #include "model/gguf.h"
+#include "tensor/format.h"
 
 namespace jarip {
 
+// A matrix as the file stores it, or some whole rows of one. Rows are outputs.
+struct StoredMatrix {
+  Format format = Format::kF32;
+  std::uint32_t n_rows = 0;
+  std::uint32_t n_cols = 0;
+  std::span<const std::byte> bytes;
+};
+
+struct StoredProjection {
+  StoredMatrix matrix;
+  std::vector<float> bias;  // [n_rows], or empty
+};
+
+struct FeedForwardTensors {
+  StoredProjection gate, up;  // [d_ff, d_model]
+  StoredProjection down;      // [d_model, d_ff]
+};
+
+// Vectors are empty where the family has none.
 struct LayerTensors {
-  const GgufTensor* attention_norm;  // [d_model]
-  const GgufTensor* query;           // [n_heads * head_dim, d_model], rows are outputs
-  const GgufTensor* key;             // [n_kv_heads * head_dim, d_model]
-  const GgufTensor* value;           // the same
-  const GgufTensor* attention_out;   // [d_model, n_heads * head_dim]
-  const GgufTensor* ff_norm;         // [d_model]
-  const GgufTensor* gate;            // [d_ff, d_model]
-  const GgufTensor* up;              // [d_ff, d_model]
-  const GgufTensor* down;            // [d_model, d_ff]
+  std::vector<float> attention_norm, attention_post_norm;  // [d_model]
+  std::vector<float> ff_norm, ff_post_norm;                // [d_model]
+  std::vector<float> query_norm, key_norm;                 // [head_dim], or all heads' dimensions
+  std::vector<float> sinks;                                // [n_heads]
+  StoredProjection query;                                  // [n_heads * head_dim, d_model]
+  StoredProjection key, value;                             // [n_kv_heads * head_dim, d_model]
+  StoredProjection attention_out;                          // [d_model, n_heads * head_dim]
+  StoredProjection router;                  // [n_experts, d_model]; no rows without experts
+  std::vector<FeedForwardTensors> experts;  // [n_experts], or one for all tokens
 };
 
 struct ModelTensors {
-  const GgufTensor* embedding;    // [n_vocab, d_model]
-  const GgufTensor* output_norm;  // [d_model]
-  const GgufTensor* output;       // [n_vocab, d_model]; the embedding where they are tied
-  const GgufTensor* rope_factors = nullptr;  // [rope_dim / 2] divisors of frequencies, or null
+  StoredMatrix embedding;           // [n_vocab, d_model]
+  std::vector<float> output_norm;   // [d_model]
+  StoredMatrix output;              // [n_vocab, d_model]; the embedding where they are tied
+  std::vector<float> rope_factors;  // [rope_dim / 2] divisors of frequencies, or empty
   std::vector<LayerTensors> layers;
 };
 
 // Errors: kCorrupt for a tensor that is missing or of another shape; kUnsupported for one that this
 // family isn't known to have, since leaving it out would change the answers. All name the tensor.
 [[nodiscard]] Result<ModelTensors> find_tensors(const GgufFile& file, const ModelConfig& config);
-
-// A vector tensor as f32.
-[[nodiscard]] std::vector<float> read_vector(const GgufTensor& tensor);
 
 }  // namespace jarip

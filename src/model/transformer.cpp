@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/exact_math.h"
+
 namespace jarip {
 namespace {
 
@@ -21,43 +23,8 @@ void grow(std::vector<float>& scratch, std::size_t n) {
   if (scratch.size() < n) scratch.resize(n);
 }
 
-std::vector<float> read_optional(const GgufTensor* tensor) {
-  return tensor == nullptr ? std::vector<float>{} : read_vector(*tensor);
-}
-
-// How the matrices of a model are packed.
-struct Packer {
-  ThreadPool& pool;
-  const PackedMatrix::OnRead& on_read;
-
-  Result<PackedMatrix> operator()(const GgufTensor* tensor) const {
-    return PackedMatrix::pack(tensor->format, tensor->data,
-                              static_cast<std::uint32_t>(tensor->shape[1]),
-                              static_cast<std::uint32_t>(tensor->shape[0]), pool, on_read);
-  }
-};
-
-Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack) {
-  LayerWeights out;
-  out.attention_norm = read_vector(*tensors.attention_norm);
-  out.ff_norm = read_vector(*tensors.ff_norm);
-  JARIP_TRY(out.query, pack(tensors.query));
-  JARIP_TRY(out.key, pack(tensors.key));
-  JARIP_TRY(out.value, pack(tensors.value));
-  JARIP_TRY(out.attention_out, pack(tensors.attention_out));
-  JARIP_TRY(out.gate, pack(tensors.gate));
-  JARIP_TRY(out.up, pack(tensors.up));
-  JARIP_TRY(out.down, pack(tensors.down));
-  return out;
-}
-
-std::size_t layer_bytes(const LayerWeights& layer) {
-  std::size_t sum = (layer.attention_norm.size() + layer.ff_norm.size()) * sizeof(float);
-  for (const PackedMatrix* matrix : {&layer.query, &layer.key, &layer.value, &layer.attention_out,
-                                     &layer.gate, &layer.up, &layer.down}) {
-    sum += matrix->memory_bytes();
-  }
-  return sum;
+void add_to(float* out, const float* x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) out[i] += x[i];
 }
 
 }  // namespace
@@ -69,9 +36,15 @@ Transformer::Transformer(const ModelConfig& config, const ModelTensors& tensors,
       kernels_(kernels),
       page_kernels_(kernels.pages_of(kv_format)),
       kv_head_(kv_head_layout(kv_format, config.head_dim)),
-      rope_(config, read_optional(tensors.rope_factors)),
-      output_norm_(read_vector(*tensors.output_norm)),
-      scratch_(pool.n_threads()) {}
+      ropes_{Rope(config, config.rope, tensors.rope_factors),
+             Rope(config, config.local_rope, tensors.rope_factors)},
+      local_angles_(config.rope != config.local_rope),
+      output_norm_(tensors.output_norm),
+      scratch_(pool.n_threads()) {
+  for (std::uint32_t layer = 0; layer < config.n_layers; ++layer) {
+    plans_used_[plan_of(layer)] = true;
+  }
+}
 
 Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
                                                  const ModelTensors& tensors, ThreadPool& pool,
@@ -106,13 +79,14 @@ std::size_t Transformer::kv_page_bytes() const { return head_offset(config_.n_la
 
 std::size_t Transformer::memory_bytes() const {
   std::size_t sum = embedding_.memory_bytes() + (output_ ? output_->memory_bytes() : 0);
-  for (const LayerWeights& layer : layers_) sum += layer_bytes(layer);
+  for (const LayerWeights& layer : layers_) sum += layer.memory_bytes();
   for (const auto* scratch :
-       {&angles_, &residual_, &normed_, &queries_, &attended_, &hidden_, &last_}) {
+       {&angles_[0], &angles_[1], &residual_, &normed_, &queries_, &keys_, &attended_, &hidden_,
+        &mixed_, &last_, &router_logits_, &gathered_, &given_}) {
     sum += scratch->size() * sizeof(float);
   }
   for (const auto& scratch : scratch_) sum += scratch.size() * sizeof(float);
-  for (const QuantizedRows* rows : {&quantized_, &quantized_hidden_}) {
+  for (const QuantizedRows* rows : {&quantized_, &quantized_hidden_, &quantized_gathered_}) {
     sum += rows->values.size() + rows->blocks.size() * sizeof(ActivationBlock);
   }
   return sum;
@@ -135,18 +109,47 @@ void Transformer::run_layer(std::uint32_t layer) {
   normalize(residual, n_tokens_, w.attention_norm);
   lap(StepPart::kNorm);
   project_heads(layer);
-  lap(StepPart::kQkv, n_tokens_, {&w.query, &w.key, &w.value});
+  if (config_.head_norm == HeadNorm::kAllHeads) normalize_all_heads(layer);
+  lap(StepPart::kQkv, n_tokens_, {&w.query.matrix, &w.key.matrix, &w.value.matrix});
   attend(layer);
-  lap_attention();
-  multiply(n_tokens_, {attended_.data(), &quantized_}, w.attention_out, residual, Epilogue::kAdd);
-  lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out});
+  lap_attention(attention_[plan_of(layer)]);
+  add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm);
+  lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out.matrix});
 
   normalize(residual, n_tokens_, w.ff_norm);
   lap(StepPart::kNorm);
-  gate_and_up(w);
-  lap(StepPart::kGateUp, n_tokens_, {&w.gate, &w.up});
-  multiply(n_tokens_, {hidden_.data(), &quantized_hidden_}, w.down, residual, Epilogue::kAdd);
-  lap(StepPart::kDown, n_tokens_, {&w.down});
+  if (config_.n_experts != 0) return run_experts(w);
+  const FeedForward& ff = w.experts.front();
+  gate_and_up(ff, {normed_.data(), &quantized_}, {0, n_tokens_});
+  lap(StepPart::kGateUp, n_tokens_, {&ff.gate.matrix, &ff.up.matrix});
+  add_to_residual({hidden_.data(), &quantized_hidden_}, ff.down, w.ff_post_norm);
+  lap(StepPart::kDown, n_tokens_, {&ff.down.matrix});
+}
+
+void Transformer::add_to_residual(const MatmulInput& in, const Projection& projection,
+                                  const std::vector<float>& post_norm) {
+  const Rows all{0, n_tokens_};
+  if (projection.bias.empty() && post_norm.empty() && config_.residual_scale == 1.0F) {
+    return multiply(all, in, projection.matrix, residual_.data(), Epilogue::kAdd);
+  }
+  multiply(all, in, projection.matrix, mixed_.data(), Epilogue::kStore);
+  join_residual(projection.bias, post_norm);
+}
+
+void Transformer::join_residual(const std::vector<float>& bias,
+                                const std::vector<float>& post_norm) {
+  const std::uint32_t d = config_.d_model;
+  const float scale = config_.residual_scale;
+  pool_.run((n_tokens_ + kRowsPerTask - 1) / kRowsPerTask, [&](std::uint32_t task, unsigned) {
+    const std::size_t end = std::min((task + 1) * kRowsPerTask, n_tokens_);
+    for (std::size_t row = task * kRowsPerTask; row < end; ++row) {
+      float* x = mixed_.data() + row * d;
+      if (!bias.empty()) add_to(x, bias.data(), d);
+      if (!post_norm.empty()) kernels_.rms_norm(x, post_norm.data(), d, config_.norm_eps, x);
+      float* to = residual_.data() + row * d;
+      for (std::uint32_t i = 0; i < d; ++i) to[i] += scale * x[i];
+    }
+  });
 }
 
 void Transformer::lap(StepPart part, std::uint32_t n_rows,
@@ -162,11 +165,13 @@ void Transformer::lap(StepPart part, std::uint32_t n_rows,
 }
 
 // Scores and weighted values: two operations each for every dimension of every position seen.
-void Transformer::lap_attention() {
+void Transformer::lap_attention(const AttentionPlan& plan) {
   if (profile_ == nullptr) return;
   StepWork work;
-  for (const AttentionTask& task : attention_.wholes()) {
-    const double n_seen = task.n_tokens * (task.position + (task.n_tokens + 1) / 2.0);
+  for (const AttentionTask& task : plan.wholes()) {
+    const double all = task.position + (task.n_tokens + 1) / 2.0;
+    const double n_seen =
+        task.n_tokens * (task.window == 0 ? all : std::min<double>(task.window, all));
     work.f32_flops += 4.0 * n_seen * task.n_group * task.head_dim;
   }
   profile_->lap(StepPart::kAttention, work);
@@ -181,25 +186,12 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
     n_tokens_ += static_cast<std::uint32_t>(chunk.tokens.size());
     n_pages += chunk.pages.size();
   }
-  grow(residual_, std::size_t{n_tokens_} * config_.d_model);
-  grow(normed_, std::size_t{n_tokens_} * config_.d_model);
-  grow(queries_, std::size_t{n_tokens_} * query_dim());
-  grow(attended_, std::size_t{n_tokens_} * query_dim());
-  grow(hidden_, std::size_t{n_tokens_} * config_.d_ff);
-  grow(angles_, n_tokens_ * rope_.n_angles());
-  quantized_.resize(n_tokens_, std::max(config_.d_model, query_dim()));
-  quantized_hidden_.resize(n_tokens_, config_.d_ff);
-  const std::size_t block = std::min(n_tokens_, kRowBlock);
-  for (auto& scratch : scratch_) {
-    grow(scratch, std::max({attention_scratch_floats(config_.head_dim), block * config_.head_dim,
-                            2 * block * gate_tiles_per_task() * kTileRows}));
-  }
+  reserve_scratch();
 
   places_.clear();
   page_pointers_.clear();
   page_pointers_.reserve(n_pages);  // pointers into it are kept below
-  attention_.clear();
-  const std::uint32_t n_group = config_.n_heads / config_.n_kv_heads;
+  for (AttentionPlan& attention : attention_) attention.clear();
   for (const SequenceChunk& chunk : chunks) {
     std::byte* const* pages = page_pointers_.data() + page_pointers_.size();
     for (const PageId page : chunk.pages) {
@@ -210,32 +202,89 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
     for (std::uint32_t t = 0; t < n; ++t) {
       const std::uint32_t position = chunk.position + t;
       places_.push_back({pages[position / kKvPageTokens], position % kKvPageTokens});
-      rope_.angles(position, std::span(angles_).subspan((first_row + t) * rope_.n_angles()));
-    }
-    for (std::uint32_t t = 0; t < n;) {
-      const std::uint32_t position = chunk.position + t;
-      const std::uint32_t count = std::min(
-          {n - t, kMaxAttentionQueries / n_group, kAttentionRange - position % kAttentionRange});
-      for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
-        const std::size_t column = std::size_t{head} * n_group * config_.head_dim;
-        const std::size_t at = std::size_t{first_row + t} * query_dim() + column;
-        attention_.add(
-            {queries_.data() + at, attended_.data() + at, query_dim(), query_dim(), count, n_group,
-             config_.head_dim, position, pages, 0, nullptr, 0, position + count, nullptr},
-            head);
+      for (std::size_t i = 0; i <= std::size_t{local_angles_}; ++i) {
+        ropes_[i].angles(position,
+                         std::span(angles_[i]).subspan((first_row + t) * ropes_[i].n_angles()));
       }
-      t += count;
+    }
+    for (std::size_t i = 0; i < attention_.size(); ++i) {
+      if (plans_used_[i]) plan_attention(chunk, first_row, pages, i == 1);
     }
   }
-  attention_.cut(pool_.n_threads());
+  for (AttentionPlan& attention : attention_) attention.cut(pool_.n_threads());
+}
+
+void Transformer::reserve_scratch() {
+  const std::size_t n = n_tokens_;
+  n_uses_ = n_tokens_ * std::max(1U, config_.n_experts_used);
+  grow(residual_, n * config_.d_model);
+  grow(normed_, n * config_.d_model);
+  grow(mixed_, n * config_.d_model);
+  grow(queries_, n * query_dim());
+  grow(attended_, n * query_dim());
+  grow(hidden_, std::size_t{n_uses_} * config_.d_ff);
+  if (config_.head_norm == HeadNorm::kAllHeads) grow(keys_, n * kv_dim());
+  for (std::size_t i = 0; i <= std::size_t{local_angles_}; ++i) {
+    grow(angles_[i], n * ropes_[i].n_angles());
+  }
+  quantized_.resize(n_tokens_, std::max(config_.d_model, query_dim()));
+  quantized_hidden_.resize(n_uses_, config_.d_ff);
+  const std::size_t block = std::min(n_tokens_, kRowBlock);
+  // An expert may get any number of a step's rows.
+  const std::size_t few = std::min(n_tokens_, kFewRows) * gate_tiles_per_task(1);
+  const std::size_t many = block * gate_tiles_per_task(n_tokens_);
+  for (auto& scratch : scratch_) {
+    grow(scratch, std::max({attention_scratch_floats(config_.head_dim), block * config_.head_dim,
+                            2 * std::max(few, many) * kTileRows}));
+  }
+}
+
+// The attention of one chunk, whose tokens are the step's rows from first_row on.
+void Transformer::plan_attention(const SequenceChunk& chunk, std::uint32_t first_row,
+                                 std::byte* const* pages, bool windowed) {
+  const std::uint32_t n_group = config_.n_heads / config_.n_kv_heads;
+  const auto n = static_cast<std::uint32_t>(chunk.tokens.size());
+  const std::uint32_t window = windowed ? config_.window : 0;
+  for (std::uint32_t t = 0; t < n;) {
+    const std::uint32_t position = chunk.position + t;
+    const std::uint32_t count = std::min(
+        {n - t, kMaxAttentionQueries / n_group, kAttentionRange - position % kAttentionRange});
+    const std::uint32_t hidden = windowed && position >= window ? position + 1 - window : 0;
+    const std::uint32_t first = hidden / kAttentionRange * kAttentionRange;
+    for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
+      const std::size_t column = std::size_t{head} * n_group * config_.head_dim;
+      const std::size_t at = std::size_t{first_row + t} * query_dim() + column;
+      attention_[windowed ? 1 : 0].add({.queries = queries_.data() + at,
+                                        .out = attended_.data() + at,
+                                        .query_stride = query_dim(),
+                                        .out_stride = query_dim(),
+                                        .n_tokens = count,
+                                        .n_group = n_group,
+                                        .head_dim = config_.head_dim,
+                                        .position = position,
+                                        .pages = pages,
+                                        .page_offset = 0,
+                                        .scratch = nullptr,
+                                        .begin = first,
+                                        .end = position + count,
+                                        .parts = nullptr,
+                                        .first = first,
+                                        .window = window,
+                                        .cap = config_.attention_cap},
+                                       head);
+    }
+    t += count;
+  }
 }
 
 void Transformer::embed(std::span<const SequenceChunk> chunks) {
   std::size_t row = 0;
   for (const SequenceChunk& chunk : chunks) {
     for (const TokenId token : chunk.tokens) {
-      embedding_.unpack_row(token,
-                            std::span(residual_).subspan(row++ * config_.d_model, config_.d_model));
+      const auto to = std::span(residual_).subspan(row++ * config_.d_model, config_.d_model);
+      embedding_.unpack_row(token, to);
+      if (config_.embedding_scale == 1.0F) continue;
+      for (float& value : to) value *= config_.embedding_scale;
     }
   }
 }
@@ -248,7 +297,11 @@ void Transformer::normalize(const float* x, std::uint32_t n_rows,
     const std::size_t end = std::min((task + 1) * kRowsPerTask, n_rows);
     for (std::size_t row = task * kRowsPerTask; row < end; ++row) {
       float* out = normed_.data() + row * d;
-      kernels_.rms_norm(x + row * d, weight.data(), d, config_.norm_eps, out);
+      if (weight.empty()) {
+        std::copy_n(x + row * d, d, out);
+      } else {
+        kernels_.rms_norm(x + row * d, weight.data(), d, config_.norm_eps, out);
+      }
       kernels_.quantize_row(out, d, quantized_.values.data() + row * d,
                             quantized_.blocks.data() + row * (d / kBlockCols));
     }
@@ -272,6 +325,16 @@ void Transformer::project_heads(std::uint32_t layer) {
   });
 }
 
+void Transformer::rotate_head(std::uint32_t layer, std::uint32_t row, float scale,
+                              float* head) const {
+  const std::size_t i = rope_of(layer);
+  const Rope& rope = ropes_[i];
+  const auto angles = std::span<const float>(angles_[i]).subspan(row * rope.n_angles());
+  Rotation rotation = rope.rotation(angles, config_.head_dim);
+  if (!config_.layers[layer].rope) rotation.rope_dim = 0;
+  kernels_.rotate(rotation, scale, head);
+}
+
 void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows,
                                float* scratch) {
   const LayerWeights& w = layers_[layer];
@@ -280,26 +343,49 @@ void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Ro
   const bool is_query = head < config_.n_heads;
   const std::uint32_t kv_head = is_query ? 0 : (head - config_.n_heads) % config_.n_kv_heads;
   const bool is_key = !is_query && head < config_.n_heads + config_.n_kv_heads;
-  const std::uint32_t tile = (is_query ? head : kv_head) * n_tiles;
-  float* out = is_query
-                   ? queries_.data() + std::size_t{rows.begin} * query_dim() + std::size_t{head} * d
-                   : scratch;
-  const std::size_t stride = is_query ? query_dim() : d;
-  kernels_.matmul(is_query ? w.query
-                  : is_key ? w.key
-                           : w.value,
-                  {normed_.data(), &quantized_}, {rows.begin, rows.end, tile, tile + n_tiles}, out,
-                  stride, Epilogue::kStore);
-  const float query_scale = 1.0F / std::sqrt(static_cast<float>(d));
+  const bool all_heads = config_.head_norm == HeadNorm::kAllHeads && (is_query || is_key);
+  const std::uint32_t own = is_query ? head : kv_head;
+  std::size_t stride = d;
+  float* out = scratch;
+  if (is_query || all_heads) {
+    stride = is_query ? query_dim() : kv_dim();
+    out = (is_query ? queries_ : keys_).data() + rows.begin * stride + std::size_t{own} * d;
+  }
+  const Projection& projection = is_query ? w.query : is_key ? w.key : w.value;
+  kernels_.matmul(projection.matrix, {normed_.data(), &quantized_},
+                  {rows.begin, rows.end, own * n_tiles, (own + 1) * n_tiles}, out, stride,
+                  Epilogue::kStore);
+  const std::vector<float>& norm = is_query ? w.query_norm : w.key_norm;
+  const bool normed = config_.head_norm == HeadNorm::kHead && (is_query || is_key);
   for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += stride) {
-    if (is_query || is_key) {
-      const auto angles = std::span<const float>(angles_).subspan(row * rope_.n_angles());
-      kernels_.rotate(rope_.rotation(angles, d), is_query ? query_scale : 1.0F, out);
-    }
+    if (!projection.bias.empty()) add_to(out, projection.bias.data() + std::size_t{own} * d, d);
+    if (all_heads) continue;
+    if (normed) kernels_.rms_norm(out, norm.data(), d, config_.norm_eps, out);
+    if (is_query || is_key) rotate_head(layer, row, is_query ? config_.attention_scale : 1.0F, out);
     if (is_query) continue;
     const auto store = is_key ? page_kernels_.store_key : page_kernels_.store_value;
     store(out, d, places_[row].slot, places_[row].page + head_offset(layer, kv_head));
   }
+}
+
+// What project_head leaves to do where a norm spans all heads.
+void Transformer::normalize_all_heads(std::uint32_t layer) {
+  const LayerWeights& w = layers_[layer];
+  const std::uint32_t d = config_.head_dim;
+  pool_.run(n_tokens_, [&](std::uint32_t row, unsigned) {
+    float* query = queries_.data() + std::size_t{row} * query_dim();
+    float* key = keys_.data() + std::size_t{row} * kv_dim();
+    kernels_.rms_norm(query, w.query_norm.data(), query_dim(), config_.norm_eps, query);
+    kernels_.rms_norm(key, w.key_norm.data(), kv_dim(), config_.norm_eps, key);
+    for (std::uint32_t head = 0; head < config_.n_heads; ++head) {
+      rotate_head(layer, row, config_.attention_scale, query + std::size_t{head} * d);
+    }
+    for (std::uint32_t head = 0; head < config_.n_kv_heads; ++head) {
+      rotate_head(layer, row, 1.0F, key + std::size_t{head} * d);
+      page_kernels_.store_key(key + std::size_t{head} * d, d, places_[row].slot,
+                              places_[row].page + head_offset(layer, head));
+    }
+  });
 }
 
 // A whole's queries are its own columns of its rows, so who ends it quantizes what it wrote; blocks
@@ -314,14 +400,18 @@ void Transformer::attend(std::uint32_t layer) {
                           quantized_.values.data() + row * n + column,
                           quantized_.blocks.data() + (row * n + column) / kBlockCols);
   };
-  const auto pieces = attention_.pieces();
+  AttentionPlan& plan = attention_[plan_of(layer)];
+  const std::vector<float>& sinks = layers_[layer].sinks;
+  const auto pieces = plan.pieces();
   pool_.run(static_cast<std::uint32_t>(pieces.size()), [&](std::uint32_t index, unsigned worker) {
     const AttentionPlan::Piece& piece = pieces[index];
-    AttentionTask task = attention_.task(piece);
-    task.page_offset = head_offset(layer, attention_.kv_head(piece));
+    AttentionTask task = plan.task(piece);
+    const std::uint32_t kv_head = plan.kv_head(piece);
+    task.page_offset = head_offset(layer, kv_head);
+    if (!sinks.empty()) task.sinks = sinks.data() + std::size_t{kv_head} * task.n_group;
     task.scratch = scratch_[worker].data();
     page_kernels_.attend(task);
-    if (!attention_.end(piece)) return;
+    if (!plan.end(piece)) return;
     if (task.parts != nullptr) kernels_.merge_attention(task);
     if (!apart) return;
     const auto at = static_cast<std::size_t>(task.out - attended_.data());
@@ -332,35 +422,39 @@ void Transformer::attend(std::uint32_t layer) {
   for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) quantize(row, 0, n);
 }
 
-std::uint32_t Transformer::gate_tiles_per_task() const {
+std::uint32_t Transformer::gate_tiles_per_task(std::uint32_t n_rows) const {
   // Two tiles make a block of the activations that they give.
   constexpr std::uint32_t kTilesOfManyRows = 8;
   const std::uint32_t n_pairs = config_.d_ff / kBlockCols;
   const std::uint32_t share = 2 * std::max(1U, n_pairs / (pool_.n_threads() * kTasksPerThread));
-  return n_tokens_ > kFewRows ? std::min(kTilesOfManyRows, share) : share;
+  return n_rows > kFewRows ? std::min(kTilesOfManyRows, share) : share;
 }
 
-// silu(gate) * up into hidden_, quantized: a task finishes the columns that it computes.
-void Transformer::gate_and_up(const LayerWeights& w) {
+// activation(gate) * up into hidden_, quantized: a task finishes the columns that it computes.
+void Transformer::gate_and_up(const FeedForward& w, const MatmulInput& in, const Rows& rows) {
   const std::uint32_t d = config_.d_ff;
   const std::uint32_t n_tiles = d / kTileRows;
-  const std::uint32_t per_task = gate_tiles_per_task();
+  const std::uint32_t per_task = gate_tiles_per_task(rows.end - rows.begin);
+  const auto activate = config_.activation == Activation::kSilu   ? kernels_.silu_mul
+                        : config_.activation == Activation::kGelu ? kernels_.gelu_mul
+                                                                  : kernels_.clamped_silu_mul;
   quantized_hidden_.n_cols = d;
   pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned worker) {
     const std::uint32_t tile = task * per_task;
     const std::uint32_t end = std::min(tile + per_task, n_tiles);
     const std::uint32_t n_cols = (end - tile) * kTileRows;
     const std::size_t column = std::size_t{tile} * kTileRows;
-    for (std::uint32_t first = 0; first < n_tokens_; first += kRowBlock) {
-      const std::uint32_t last = std::min(first + kRowBlock, n_tokens_);
-      const MatmulInput in{normed_.data(), &quantized_};
+    for (std::uint32_t first = rows.begin; first < rows.end; first += kRowBlock) {
+      const std::uint32_t last = std::min(first + kRowBlock, rows.end);
       float* gate = scratch_[worker].data();
       float* up = gate + std::size_t{last - first} * n_cols;
-      kernels_.matmul(w.gate, in, {first, last, tile, end}, gate, n_cols, Epilogue::kStore);
-      kernels_.matmul(w.up, in, {first, last, tile, end}, up, n_cols, Epilogue::kStore);
+      kernels_.matmul(w.gate.matrix, in, {first, last, tile, end}, gate, n_cols, Epilogue::kStore);
+      kernels_.matmul(w.up.matrix, in, {first, last, tile, end}, up, n_cols, Epilogue::kStore);
       for (std::size_t row = first; row < last; ++row, gate += n_cols, up += n_cols) {
+        if (!w.gate.bias.empty()) add_to(gate, w.gate.bias.data() + column, n_cols);
+        if (!w.up.bias.empty()) add_to(up, w.up.bias.data() + column, n_cols);
         float* out = hidden_.data() + row * d + column;
-        kernels_.silu_mul(gate, up, n_cols, out);
+        activate(gate, up, n_cols, out);
         kernels_.quantize_row(out, n_cols, quantized_hidden_.values.data() + row * d + column,
                               quantized_hidden_.blocks.data() + (row * d + column) / kBlockCols);
       }
@@ -368,16 +462,17 @@ void Transformer::gate_and_up(const LayerWeights& w) {
   });
 }
 
-// A product of the whole step, its tiles shared out over the threads; out is [n_rows, its rows].
-void Transformer::multiply(std::uint32_t n_rows, const MatmulInput& in, const PackedMatrix& weights,
+// A product of some rows, its tiles shared out over the threads; out is [rows.end, its rows].
+void Transformer::multiply(const Rows& rows, const MatmulInput& in, const PackedMatrix& weights,
                            float* out, Epilogue epilogue) {
   const std::uint32_t n_tiles = weights.n_tiles();
   const std::uint32_t per_task = std::max(1U, n_tiles / (pool_.n_threads() * kTasksPerThread));
+  float* first = out + std::size_t{rows.begin} * weights.n_rows();
   pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned) {
     const std::uint32_t begin = task * per_task;
     const std::uint32_t end = std::min(begin + per_task, n_tiles);
-    kernels_.matmul(weights, in, {0, n_rows, begin, end}, out + std::size_t{begin} * kTileRows,
-                    weights.n_rows(), epilogue);
+    kernels_.matmul(weights, in, {rows.begin, rows.end, begin, end},
+                    first + std::size_t{begin} * kTileRows, weights.n_rows(), epilogue);
   });
 }
 
@@ -398,8 +493,29 @@ void Transformer::project_logits(std::span<const SequenceChunk> chunks, std::spa
   }
   normalize(last_.data(), n_rows, output_norm_);
   const PackedMatrix& output = output_ ? *output_ : embedding_;
-  multiply(n_rows, {normed_.data(), &quantized_}, output, logits.data(), Epilogue::kStore);
+  multiply({0, n_rows}, {normed_.data(), &quantized_}, output, logits.data(), Epilogue::kStore);
+  finish_logits(logits.first(std::size_t{n_rows} * config_.n_vocab));
   lap(StepPart::kOutput, n_rows, {&output});
+}
+
+void Transformer::finish_logits(std::span<float> logits) {
+  const float scale = config_.logit_scale;
+  const float cap = config_.logit_cap;
+  if (scale == 1.0F && cap == 0.0F) return;
+  constexpr std::size_t kLogitsPerTask = 8192;
+  const auto n_tasks =
+      static_cast<std::uint32_t>((logits.size() + kLogitsPerTask - 1) / kLogitsPerTask);
+  pool_.run(n_tasks, [&](std::uint32_t task, unsigned) {
+    const std::size_t begin = task * kLogitsPerTask;
+    const auto part = logits.subspan(begin, std::min(kLogitsPerTask, logits.size() - begin));
+    for (float& logit : part) logit *= scale;
+    if (cap == 0.0F) return;
+    for (float& logit : part) {
+      // Past 40 the tangent is 1 to every bit.
+      const float x = std::clamp(2 * logit / cap, -80.0F, 80.0F);
+      logit = cap * (1 - 2 / (exact_exp_f32(x) + 1));
+    }
+  });
 }
 
 }  // namespace jarip

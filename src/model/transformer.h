@@ -2,6 +2,7 @@
 // thread calls step(); pool workers help inside it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -14,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "model/attention_plan.h"
 #include "model/config.h"
+#include "model/layer_weights.h"
 #include "model/model.h"
 #include "model/rope.h"
 #include "model/tensors.h"
@@ -22,13 +24,6 @@
 #include "tensor/packed_matrix.h"
 
 namespace jarip {
-
-struct LayerWeights {
-  std::vector<float> attention_norm;
-  PackedMatrix query, key, value, attention_out;
-  std::vector<float> ff_norm;
-  PackedMatrix gate, up, down;
-};
 
 class Transformer final : public Model {
  public:
@@ -52,34 +47,64 @@ class Transformer final : public Model {
   struct Rows {
     std::uint32_t begin, end;
   };
+  struct ExpertUse {
+    std::uint32_t expert;
+    std::uint32_t row;
+    float weight;
+  };
 
   Transformer(const ModelConfig& config, const ModelTensors& tensors, ThreadPool& pool,
               const Kernels& kernels, KvFormat kv_format);
 
   void plan(std::span<const SequenceChunk> chunks, const KvMemory& kv);
+  void reserve_scratch();
+  void plan_attention(const SequenceChunk& chunk, std::uint32_t first_row, std::byte* const* pages,
+                      bool windowed);
   void embed(std::span<const SequenceChunk> chunks);
   void run_layer(std::uint32_t layer);
   void project_logits(std::span<const SequenceChunk> chunks, std::span<float> logits);
 
   // What a product reads is made ready for its formats: rows of floats, int8 values, or both.
+  // Without a weight the rows are as they were.
   void normalize(const float* x, std::uint32_t n_rows, const std::vector<float>& weight);
   void project_heads(std::uint32_t layer);
+  void normalize_all_heads(std::uint32_t layer);
   void attend(std::uint32_t layer);
-  void gate_and_up(const LayerWeights& weights);
-  void multiply(std::uint32_t n_rows, const MatmulInput& in, const PackedMatrix& weights,
-                float* out, Epilogue epilogue);
+  void gate_and_up(const FeedForward& weights, const MatmulInput& in, const Rows& rows);
+  void multiply(const Rows& rows, const MatmulInput& in, const PackedMatrix& weights, float* out,
+                Epilogue epilogue);
+  // What a projection gives joins the residual stream, normalized if there is a norm.
+  void add_to_residual(const MatmulInput& in, const Projection& projection,
+                       const std::vector<float>& post_norm);
+  void join_residual(const std::vector<float>& bias, const std::vector<float>& post_norm);
+  void finish_logits(std::span<float> logits);
+
+  // The feed-forward of many experts, transformer_experts.cpp.
+  void run_experts(const LayerWeights& weights);
+  void route(const Projection& router);
+  void choose_experts(std::span<float> scores, std::span<ExpertUse> uses) const;
+  void gather_rows();
+  void combine(const LayerWeights& weights);
 
   // One head of q, k or v for some rows: product, rotation, and into its place.
   void project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows, float* scratch);
-  [[nodiscard]] std::uint32_t gate_tiles_per_task() const;
+  void rotate_head(std::uint32_t layer, std::uint32_t row, float scale, float* head) const;
+  [[nodiscard]] std::uint32_t gate_tiles_per_task(std::uint32_t n_rows) const;
 
   // Laps of the profile, if there is one.
   void lap(StepPart part, const StepWork& work = {}) {
     if (profile_ != nullptr) profile_->lap(part, work);
   }
   void lap(StepPart part, std::uint32_t n_rows, std::initializer_list<const PackedMatrix*> weights);
-  void lap_attention();
+  void lap_attention(const AttentionPlan& plan);
 
+  // Which attention plan and which angles a layer takes.
+  [[nodiscard]] std::size_t plan_of(std::uint32_t layer) const {
+    return config_.layers[layer].windowed ? 1 : 0;
+  }
+  [[nodiscard]] std::size_t rope_of(std::uint32_t layer) const {
+    return local_angles_ && config_.layers[layer].windowed ? 1 : 0;
+  }
   [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
   [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
   [[nodiscard]] std::uint32_t kv_dim() const { return config_.n_kv_heads * config_.head_dim; }
@@ -89,7 +114,9 @@ class Transformer final : public Model {
   const Kernels& kernels_;
   const PageKernels& page_kernels_;
   KvHeadLayout kv_head_;
-  Rope rope_;
+  std::array<Rope, 2> ropes_;  // of layers that see all, and of windowed ones
+  bool local_angles_;          // the two differ
+  std::array<bool, 2> plans_used_{};
   PackedMatrix embedding_;
   std::vector<LayerWeights> layers_;
   std::vector<float> output_norm_;
@@ -99,19 +126,33 @@ class Transformer final : public Model {
 
   // Scratch of a step, grown to the largest seen.
   std::uint32_t n_tokens_ = 0;
-  std::vector<TokenPlace> places_;         // [n_tokens]
-  std::vector<float> angles_;              // [n_tokens, 2, n_pairs]
-  std::vector<std::byte*> page_pointers_;  // all chunks' pages, one after the other
-  AttentionPlan attention_;
-  std::vector<float> residual_;  // [n_tokens, d_model]
-  std::vector<float> normed_;    // [n_tokens, d_model]
-  std::vector<float> queries_;   // [n_tokens, query_dim]
+  std::vector<TokenPlace> places_;            // [n_tokens]
+  std::array<std::vector<float>, 2> angles_;  // [n_tokens, 2, n_pairs] of each rope
+  std::vector<std::byte*> page_pointers_;     // all chunks' pages, one after the other
+  std::array<AttentionPlan, 2> attention_;    // of layers that see all, and of windowed ones
+  std::vector<float> residual_;               // [n_tokens, d_model]
+  std::vector<float> normed_;                 // [n_tokens, d_model]
+  std::vector<float> queries_;                // [n_tokens, query_dim]
+  std::vector<float> keys_;      // [n_tokens, kv_dim], where all heads are normalized together
   std::vector<float> attended_;  // [n_tokens, query_dim]
-  std::vector<float> hidden_;    // [n_tokens, d_ff]
+  std::vector<float> hidden_;    // [n_uses, d_ff]
+  std::vector<float> mixed_;     // [n_tokens, d_model]: what is about to join the residual
   std::vector<float> last_;      // [n_logits, d_model]
   QuantizedRows quantized_;      // of normed_ and of attended_
   QuantizedRows quantized_hidden_;
   std::vector<std::vector<float>> scratch_;  // one a worker
+
+  // Experts: every token uses some, a use is a row of what they read and give, and the rows of one
+  // expert lie together, in the order of tokens.
+  std::uint32_t n_uses_ = 0;
+  std::vector<float> router_logits_;         // [n_tokens, n_experts]
+  std::vector<ExpertUse> uses_;              // [n_tokens, n_experts_used], best first
+  std::vector<std::uint32_t> expert_begin_;  // [n_experts + 1]: its first row
+  std::vector<std::uint32_t> expert_next_;   // [n_experts]
+  std::vector<std::uint32_t> token_of_;      // [n_uses]
+  std::vector<float> gathered_;              // [n_uses, d_model]
+  std::vector<float> given_;                 // [n_uses, d_model]
+  QuantizedRows quantized_gathered_;
 };
 
 }  // namespace jarip

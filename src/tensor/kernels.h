@@ -52,6 +52,11 @@ struct AttentionTask {
   std::uint32_t begin;
   std::uint32_t end;
   float* parts;  // null for a whole; [ranges of the whole, attention_part_floats()]
+  // The first position of the whole, a multiple of kAttentionRange that the first token sees past.
+  std::uint32_t first = 0;
+  std::uint32_t window = 0;      // positions that a token sees, its own included; 0: all
+  float cap = 0;                 // scores are cap * tanh(score / cap); 0: as they are
+  const float* sinks = nullptr;  // [n_group] scores that take weight and give nothing, or null
 };
 
 // Query vectors (tokens times group) that one AttentionTask may hold.
@@ -117,6 +122,10 @@ struct Kernels {
 
   // out[i] = silu(gate[i]) * up[i]; n a multiple of 16; out may be gate.
   void (*silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
+  // The same with GELU in its tanh form.
+  void (*gelu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
+  // g * sigmoid(1.702 g) * (u + 1), g = min(gate, 7), u = up held to -7 and 7: gpt-oss's.
+  void (*clamped_silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
 
   void (*rotate)(const Rotation& rotation, float scale, float* head);
 

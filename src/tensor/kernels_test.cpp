@@ -207,6 +207,36 @@ TEST_P(EveryKernelTable, NormAndActivationAsScalarToTheByte) {
   }
 }
 
+TEST_P(EveryKernelTable, OtherActivationsAreTheSameBytesAndRight) {
+  std::vector<float> gate(576);
+  std::vector<float> up(576);
+  for (int i = 0; i < 576; ++i) {
+    gate[i] = static_cast<float>(i - 288) * 0.05F;
+    up[i] = static_cast<float>(i % 37 - 18) * 0.5F;
+  }
+  gate[0] = -1000;
+  gate[1] = 1000;
+  std::vector<float> expected(576);
+  std::vector<float> actual(576);
+  scalar_kernels().gelu_mul(gate.data(), up.data(), 576, expected.data());
+  GetParam()->gelu_mul(gate.data(), up.data(), 576, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (int i = 0; i < 576; ++i) {
+    const double g = gate[i];
+    const double inner = std::sqrt(2 / 3.14159265358979) * g * (1 + 0.044715 * g * g);
+    EXPECT_NEAR(actual[i], 0.5 * g * (1 + std::tanh(inner)) * up[i],
+                2e-6 * std::max(1.0, std::fabs(g * up[i])));
+  }
+  scalar_kernels().clamped_silu_mul(gate.data(), up.data(), 576, expected.data());
+  GetParam()->clamped_silu_mul(gate.data(), up.data(), 576, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (int i = 0; i < 576; ++i) {
+    const double g = std::min<double>(gate[i], 7);
+    const double u = std::clamp<double>(up[i], -7, 7);
+    EXPECT_NEAR(actual[i], g / (1 + std::exp(-1.702 * g)) * (u + 1), 1e-4);
+  }
+}
+
 // Keys, values and queries of one head over a number of positions, in pages out of order.
 struct AttentionCase {
   AttentionCase(KvFormat format_, std::uint32_t n_positions_, std::uint32_t head_dim_,

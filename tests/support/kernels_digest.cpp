@@ -173,6 +173,14 @@ void digest_rows(const Kernels& kernels) {
     kernels.silu_mul(x.data(), weight.data(), kWidth, out.data());
     silu.add(std::span<const float>(out));
     print(fmt::format("silu_mul/{}", kind), silu);
+    if (!odd) {
+      for (auto* const activate : {kernels.gelu_mul, kernels.clamped_silu_mul}) {
+        Digest digest;
+        activate(x.data(), weight.data(), kWidth, out.data());
+        digest.add(std::span<const float>(out));
+        print(activate == kernels.gelu_mul ? "gelu_mul" : "clamped_silu_mul", digest);
+      }
+    }
 
     for (const KvFormatRow& row : kKvFormats) digest_stores(kernels, row, x, kind);
   }
@@ -180,12 +188,13 @@ void digest_rows(const Kernels& kernels) {
 
 struct AttentionShape {
   std::uint32_t n_positions, head_dim, n_group;
+  std::uint32_t window = 0;  // and with it a cap and sinks
 };
 
 // A head's keys and values stored token by token, then attended to in chunks.
 void digest_attention(const Kernels& kernels, const KvFormatRow& row, const AttentionShape& shape) {
   const PageKernels& on_pages = kernels.pages_of(row.format);
-  const auto [n_positions, head_dim, n_group] = shape;
+  const auto [n_positions, head_dim, n_group, window] = shape;
   const std::size_t stride = std::size_t{n_group} * head_dim;
   const std::size_t page_bytes = kv_head_layout(row.format, head_dim).n_bytes;
   const std::size_t n_pages = (n_positions + kPageLanes - 1) / kPageLanes;
@@ -198,6 +207,7 @@ void digest_attention(const Kernels& kernels, const KvFormatRow& row, const Atte
   const auto queries = noise(n_positions * stride, 10, 0.5F);
   std::vector<float> out(queries.size());
   std::vector<float> scratch(attention_scratch_floats(head_dim));
+  const auto sinks = noise(n_group, 11);
   for (std::uint32_t at = 0; at < n_positions;) {
     const std::uint32_t n = std::min(
         {kMaxAttentionQueries / n_group, n_positions - at, kAttentionRange - at % kAttentionRange});
@@ -207,13 +217,34 @@ void digest_attention(const Kernels& kernels, const KvFormatRow& row, const Atte
       on_pages.store_key(keys.data() + from, head_dim, t % kPageLanes, page);
       on_pages.store_value(values.data() + from, head_dim, t % kPageLanes, page);
     }
-    on_pages.attend({queries.data() + at * stride, out.data() + at * stride, stride, stride, n,
-                     n_group, head_dim, at, pages.data(), 0, scratch.data(), 0, at + n, nullptr});
+    AttentionTask task{queries.data() + at * stride,
+                       out.data() + at * stride,
+                       stride,
+                       stride,
+                       n,
+                       n_group,
+                       head_dim,
+                       at,
+                       pages.data(),
+                       0,
+                       scratch.data(),
+                       0,
+                       at + n,
+                       nullptr};
+    if (window != 0) {
+      const std::uint32_t hidden = at >= window ? at + 1 - window : 0;
+      task.begin = task.first = hidden / kAttentionRange * kAttentionRange;
+      task.window = window;
+      task.cap = 1.5F;
+      task.sinks = sinks.data();
+    }
+    on_pages.attend(task);
     at += n;
   }
   Digest digest;
   digest.add(std::span<const float>(out));
-  print(fmt::format("attend/{}/{}/{}/{}", row.name, n_positions, head_dim, n_group), digest);
+  print(fmt::format("attend/{}/{}/{}/{}/{}", row.name, n_positions, head_dim, n_group, window),
+        digest);
 }
 
 Result<> digest_all() {
@@ -222,7 +253,8 @@ Result<> digest_all() {
   for (const FormatRow& format : kFormats) JARIP_CHECK(digest_matmul(*kernels, format));
   digest_rows(*kernels);
   for (const KvFormatRow& row : kKvFormats) {
-    for (const AttentionShape& shape : {AttentionShape{33, 16, 1}, {300, 64, 3}, {290, 80, 4}}) {
+    for (const AttentionShape& shape :
+         {AttentionShape{33, 16, 1}, {300, 64, 3}, {290, 80, 4}, {330, 64, 2, 40}}) {
       digest_attention(*kernels, row, shape);
     }
   }

@@ -1,21 +1,24 @@
 // Writes the logits of a model over given tokens to a file, through one of its compute paths. A
 // tool of the fidelity measurement, not part of the program.
 //
-//   logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT
+//   logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT [CHUNK]
 //
 // optimized-q8_0 is the optimized path with keys and values in q8_0. IDS has one window a line,
 // token ids apart by spaces; every window starts at position 0. OUTPUT is f32 [n_tokens, n_vocab]
-// in the order of IDS, little-endian.
+// in the order of IDS, little-endian. Every window is fed alone and whole; with CHUNK all are fed
+// side by side, in pieces of that many tokens.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -45,27 +48,68 @@ Result<std::vector<Window>> read_windows(const std::string& path) {
   return windows;
 }
 
-// Feeds one window from position 0 and returns the logits after each of its tokens.
-std::vector<float> compute(Model& model, const Window& window) {
-  constexpr std::size_t kAlignment = 64;
-  const auto n_pages =
-      static_cast<std::uint32_t>((window.size() + kKvPageTokens - 1) / kKvPageTokens);
-  std::vector<std::byte> memory(n_pages * model.kv_page_bytes() + kAlignment);
-  void* base = memory.data();
-  std::size_t space = memory.size();
-  std::align(kAlignment, n_pages * model.kv_page_bytes(), base, space);
-  std::vector<PageId> pages(n_pages);
-  std::iota(pages.begin(), pages.end(), 0U);
+// Windows that are fed side by side, each with pages of its own.
+class Batch {
+ public:
+  Batch(Model& model, std::span<const Window> windows) : model_(model), windows_(windows) {
+    for (const Window& window : windows) {
+      first_page_.push_back(n_pages_);
+      first_row_.push_back(n_rows_);
+      n_pages_ += (window.size() + kKvPageTokens - 1) / kKvPageTokens;
+      n_rows_ += window.size();
+    }
+    constexpr std::size_t kAlignment = 64;
+    memory_.resize(n_pages_ * model.kv_page_bytes() + kAlignment);
+    base_ = memory_.data();
+    std::size_t space = memory_.size();
+    std::align(kAlignment, n_pages_ * model.kv_page_bytes(), base_, space);
+    pages_.resize(n_pages_);
+    std::iota(pages_.begin(), pages_.end(), 0U);
+  }
 
-  const auto n_tokens = static_cast<std::uint32_t>(window.size());
-  std::vector<float> logits(std::size_t{n_tokens} * model.config().n_vocab);
-  const SequenceChunk chunk{.tokens = window, .position = 0, .pages = pages, .n_logits = n_tokens};
-  const KvMemory kv{.base = static_cast<std::byte*>(base),
-                    .page_bytes = model.kv_page_bytes(),
-                    .n_pages = n_pages};
-  model.step({&chunk, 1}, kv, logits);
-  return logits;
-}
+  // The logits after each token of each window, in their order.
+  std::vector<float> compute(std::size_t chunk) {
+    const std::size_t n_vocab = model_.config().n_vocab;
+    std::vector<float> logits(n_rows_ * n_vocab);
+    for (std::size_t at = 0;; at += chunk) {
+      std::vector<SequenceChunk> chunks;
+      std::vector<float*> to;
+      std::size_t n_fed = 0;
+      for (std::size_t i = 0; i < windows_.size(); ++i) {
+        if (at >= windows_[i].size()) continue;
+        const auto n = static_cast<std::uint32_t>(std::min(chunk, windows_[i].size() - at));
+        chunks.push_back({.tokens = std::span(windows_[i]).subspan(at, n),
+                          .position = static_cast<std::uint32_t>(at),
+                          .pages = std::span(pages_).subspan(first_page_[i]),
+                          .n_logits = n});
+        to.push_back(logits.data() + (first_row_[i] + at) * n_vocab);
+        n_fed += n;
+      }
+      if (chunks.empty()) return logits;
+      std::vector<float> rows(n_fed * n_vocab);
+      model_.step(chunks,
+                  {.base = static_cast<std::byte*>(base_),
+                   .page_bytes = model_.kv_page_bytes(),
+                   .n_pages = static_cast<std::uint32_t>(n_pages_)},
+                  rows);
+      const float* from = rows.data();
+      for (std::size_t i = 0; i < chunks.size(); ++i) {
+        std::copy_n(from, chunks[i].n_logits * n_vocab, to[i]);
+        from += chunks[i].n_logits * n_vocab;
+      }
+    }
+  }
+
+ private:
+  Model& model_;
+  std::span<const Window> windows_;
+  std::vector<std::size_t> first_page_, first_row_;
+  std::size_t n_pages_ = 0;
+  std::size_t n_rows_ = 0;
+  std::vector<std::byte> memory_;
+  void* base_ = nullptr;
+  std::vector<PageId> pages_;
+};
 
 Result<> check_ids(const std::vector<Window>& windows, std::uint32_t n_vocab) {
   for (const Window& window : windows) {
@@ -91,15 +135,17 @@ const Path kPaths[] = {
 };
 
 Result<> dump(const std::string& model_path, const LoadOptions& options,
-              const std::string& ids_path, const std::string& output_path) {
+              const std::string& ids_path, const std::string& output_path, std::size_t chunk) {
   JARIP_TRY(const GgufFile file, GgufFile::open(model_path));
   ThreadPool pool(ThreadPool::available_cores());
   JARIP_TRY(const std::unique_ptr<Model> model, load_model(file, pool, options));
   JARIP_TRY(const std::vector<Window> windows, read_windows(ids_path));
   JARIP_CHECK(check_ids(windows, model->config().n_vocab));
   std::ofstream output(output_path, std::ios::binary | std::ios::trunc);
-  for (const Window& window : windows) {
-    const std::vector<float> logits = compute(*model, window);
+  const std::size_t n_together = chunk == 0 ? 1 : windows.size();
+  for (std::size_t i = 0; i < windows.size(); i += n_together) {
+    Batch batch(*model, std::span(windows).subspan(i, n_together));
+    const std::vector<float> logits = batch.compute(chunk == 0 ? windows[i].size() : chunk);
     output.write(reinterpret_cast<const char*>(logits.data()),
                  static_cast<std::streamsize>(logits.size() * sizeof(float)));
   }
@@ -113,14 +159,17 @@ Result<> dump(const std::string& model_path, const LoadOptions& options,
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto* const path = arguments.size() != 4
+  const auto* const path = arguments.size() < 4 || arguments.size() > 5
                                ? std::end(jarip::kPaths)
                                : std::ranges::find(jarip::kPaths, arguments[1], &jarip::Path::name);
   if (path == std::end(jarip::kPaths)) {
-    fmt::print(stderr, "usage: logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT\n");
+    fmt::print(stderr,
+               "usage: logits_dump MODEL reference|optimized|optimized-q8_0 IDS OUTPUT [CHUNK]\n");
     return 2;
   }
-  const auto done = jarip::dump(arguments[0], path->options, arguments[2], arguments[3]);
+  const std::size_t chunk =
+      arguments.size() < 5 ? 0 : std::strtoul(arguments[4].c_str(), nullptr, 10);
+  const auto done = jarip::dump(arguments[0], path->options, arguments[2], arguments[3], chunk);
   if (!done) {
     fmt::print(stderr, "logits_dump: {}\n", done.error().message);
     return 1;

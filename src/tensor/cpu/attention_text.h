@@ -43,7 +43,8 @@ struct Attention {
   // What task.parts holds of the range from `begin` on: values [n_queries, head_dim], maximums and
   // sums [n_queries].
   [[nodiscard]] float* part(std::uint32_t begin) const {
-    return task.parts + begin / kAttentionRange * attention_part_floats(n_queries, head_dim);
+    return task.parts +
+           (begin - task.first) / kAttentionRange * attention_part_floats(n_queries, head_dim);
   }
   // 16 scales, of the tokens from `lane` on, of the block in which a dimension lies.
   [[nodiscard]] static F32 load_scales(const std::byte* scales, std::uint32_t dim,
@@ -253,10 +254,37 @@ struct Attention {
     return query;
   }
 
+  // Scores to the capped ones.
+  void hold_scores(float* row, std::uint32_t n_keys) const {
+    const F32 cap = V::set1(task.cap);
+    const F32 inverse = V::set1(1.0F / task.cap);
+    for (std::uint32_t i = 0; i < n_keys; i += 16) {
+      V::store(row + i, V::mul(cap, tanh_lanes<V>(V::mul(V::load(row + i), inverse))));
+    }
+  }
+
+  // The softmax of a range whose first n_hidden columns lie before the query's window. A range that
+  // is hidden whole leaves everything as if it weren't there.
+  Softmax softmax_in_window(float* row, std::uint32_t n_keys, std::uint32_t n_seen,
+                            std::uint32_t n_hidden) const {
+    constexpr float kUnseen = -std::numeric_limits<float>::infinity();
+    if (n_hidden >= n_keys) {
+      for (std::uint32_t i = 0; i < n_keys; i += 16) V::store(row + i, V::set1(0.0F));
+      return {kUnseen, 0.0F};
+    }
+    for (std::uint32_t i = 0; i < n_hidden; ++i) row[i] = kUnseen;
+    return softmax(row, n_keys, n_seen);
+  }
+
   // Softmax of the range for one query.
   void weigh(std::uint32_t query, std::uint32_t begin, std::uint32_t n_keys) const {
     const std::uint32_t n_seen = task.position + query / task.n_group + 1 - begin;
-    const Softmax range = softmax(scores + std::size_t{query} * kAttentionRange, n_keys, n_seen);
+    const std::uint32_t n_hidden =
+        task.window != 0 && n_seen > task.window ? n_seen - task.window : 0;
+    float* row = scores + std::size_t{query} * kAttentionRange;
+    if (task.cap != 0.0F) hold_scores(row, n_keys);
+    const Softmax range = n_hidden == 0 ? softmax(row, n_keys, n_seen)
+                                        : softmax_in_window(row, n_keys, n_seen, n_hidden);
     if (task.parts != nullptr) {
       float* ends = part(begin) + std::size_t{n_queries} * head_dim;
       ends[query] = range.maximum;
@@ -268,6 +296,11 @@ struct Attention {
 
   // The factors with which join_values brings what came before and the range to one maximum.
   void join_weights(std::uint32_t query, const Softmax& range) const {
+    if (range.sum == 0.0F) {  // a range before the query's window: nothing of it counts
+      old_factor[query] = 1.0F;
+      new_factor[query] = 0.0F;
+      return;
+    }
     const float maximum = maximums[query] > range.maximum ? maximums[query] : range.maximum;
     float factors[16] = {maximums[query] - maximum, range.maximum - maximum};
     V::store(factors, exp_lanes<V>(V::load(factors)));
@@ -287,7 +320,20 @@ struct Attention {
     }
   }
 
+  // What the heads' sinks take.
+  void join_sinks() const {
+    for (std::uint32_t query = 0; query < n_queries; ++query) {
+      join_weights(query, {task.sinks[query % task.n_group], 1.0F});
+      const F32 factor = V::set1(old_factor[query]);
+      for (std::uint32_t d = 0; d < head_dim; d += 16) {
+        float* to = merged + std::size_t{query} * head_dim + d;
+        V::store(to, V::mul(V::load(to), factor));
+      }
+    }
+  }
+
   void finish() const {
+    if (task.sinks != nullptr) join_sinks();
     for (std::uint32_t query = 0; query < n_queries; ++query) {
       const F32 sum = V::set1(sums[query]);
       for (std::uint32_t d = 0; d < head_dim; d += 16) {
@@ -320,7 +366,8 @@ struct Attention {
   // The parts of all ranges, in ascending order, with the arithmetic of run().
   void merge() const {
     start();
-    for (std::uint32_t begin = 0; begin < task.position + task.n_tokens; begin += kAttentionRange) {
+    for (std::uint32_t begin = task.first; begin < task.position + task.n_tokens;
+         begin += kAttentionRange) {
       const float* ends = part(begin) + std::size_t{n_queries} * head_dim;
       for (std::uint32_t query = 0; query < n_queries; ++query) {
         join_weights(query, {ends[query], ends[n_queries + query]});

@@ -22,6 +22,8 @@ constexpr Kernels make_kernels() {
           matmul<V>,
           rms_norm<V>,
           silu_mul<V>,
+          gelu_mul<V>,
+          clamped_silu_mul<V>,
           rotate<V>,
           {make_page_kernels<V, F16Page<V>>(), make_page_kernels<V, Q8Page<V>>()},
           merge_attention<V>,

@@ -84,6 +84,39 @@ void silu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
   }
 }
 
+// 1 - 2 / (e^2x + 1), within 1e-7 absolute.
+template <class V>
+[[gnu::always_inline]] inline typename V::F32 tanh_lanes(typename V::F32 x) {
+  const auto e = exp_lanes<V>(V::add(x, x));
+  const auto one = V::set1(1.0F);
+  return V::add(one, V::div(V::set1(-2.0F), V::add(e, one)));
+}
+
+template <class V>
+void gelu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
+  constexpr float kRootTwoOverPi = 0.797884561F;
+  const auto one = V::set1(1.0F);
+  for (std::uint32_t i = 0; i < n; i += 16) {
+    const auto g = V::load(gate + i);
+    const auto inner = V::fma(V::mul(g, g), V::set1(0.044715F), one);
+    const auto t = tanh_lanes<V>(V::mul(V::mul(g, V::set1(kRootTwoOverPi)), inner));
+    const auto gelu = V::mul(V::mul(g, V::set1(0.5F)), V::add(one, t));
+    V::store(out + i, V::mul(gelu, V::load(up + i)));
+  }
+}
+
+template <class V>
+void clamped_silu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
+  const auto one = V::set1(1.0F);
+  const auto limit = V::set1(7.0F);
+  for (std::uint32_t i = 0; i < n; i += 16) {
+    const auto g = V::min(V::load(gate + i), limit);
+    const auto u = V::min(V::max(V::load(up + i), V::set1(-7.0F)), limit);
+    const auto e = exp_lanes<V>(V::mul(g, V::set1(-1.702F)));
+    V::store(out + i, V::mul(V::div(g, V::add(one, e)), V::add(u, one)));
+  }
+}
+
 template <class V>
 void rotate(const Rotation& rotation, float scale, float* head) {
   const std::uint32_t n = rotation.rope_dim;

@@ -1,0 +1,121 @@
+// Law L1 in the engine for every family: with windows, experts and sinks too, an answer is the same
+// bytes alone, in a batch, in chunks, from cached prefixes and with pages given up and taken again.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "engine/engine.h"
+#include "engine/plain_answer.h"
+#include "model/synth.h"
+
+namespace jarip {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kContext = 320;
+constexpr std::uint32_t kRequests = 6;
+constexpr std::uint32_t kShared = 150;  // tokens that prompts begin with: more than a window
+constexpr std::uint32_t kDeep = 16;     // layers; deeper models take their time
+
+class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
+ protected:
+  EngineFamily() : pool_(2) {
+    path_ = fs::temp_directory_path() / ("jarip-engine-family-" + std::to_string(::getpid()) + "-" +
+                                         std::string(GetParam()->name) + ".gguf");
+    EXPECT_TRUE(write_synthetic_model({.shape = synth_shapes().data(),
+                                       .family = GetParam(),
+                                       .format = SynthFormat::kQ8_0,
+                                       .seed = 6,
+                                       .path = path_},
+                                      pool_));
+    model_ = *load_model(*GgufFile::open(path_), pool_);
+    for (std::uint32_t number = 0; number < kRequests; ++number) {
+      requests_.push_back(make_request(number));
+      expected_.push_back(answer_plainly(*model_, requests_.back(), kContext));
+    }
+  }
+  ~EngineFamily() override { fs::remove(path_); }
+
+  // All begin alike; every second goes on alike.
+  static GenerateRequest make_request(std::uint32_t number) {
+    std::mt19937 shared(1);
+    std::mt19937 own(number % 2 == 0 ? 2 : number + 2);
+    GenerateRequest request;
+    for (std::uint32_t i = 0; i < kShared; ++i) request.prompt.push_back(shared() % 500);
+    for (std::uint32_t i = 0; i < 60 + number * 9; ++i) request.prompt.push_back(own() % 500);
+    request.max_new_tokens = 6 + number;
+    request.sampling.temperature = number % 3 == 0 ? 0.0F : 0.9F;
+    request.sampling.seed = number;
+    request.n_logprobs = 0;
+    return request;
+  }
+
+  void expect_in_engine(std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages,
+                        bool prefix_cache) {
+    const std::uint64_t kv_bytes =
+        std::uint64_t{n_contexts_of_pages} * pages_for(kContext) * model_->kv_page_bytes();
+    auto engine = Engine::create(*model_, {.n_ctx = kContext,
+                                           .kv_bytes = kv_bytes,
+                                           .max_sequences = kRequests,
+                                           .max_step_tokens = max_step_tokens,
+                                           .prefix_cache = prefix_cache});
+    ASSERT_TRUE(engine.has_value()) << engine.error().message;
+    std::deque<EventLog> logs(kRequests);
+    for (std::uint32_t i = 0; i < kRequests; ++i) {
+      ASSERT_TRUE((*engine)->submit(requests_[i], logs[i].sink()).has_value());
+    }
+    for (std::uint32_t i = 0; i < kRequests; ++i) {
+      EXPECT_EQ(logs[i].wait().reason, expected_[i].reason) << i;
+      EXPECT_EQ(logs[i].tokens(), expected_[i].tokens) << i;
+      EXPECT_EQ(logs[i].logprobs(), expected_[i].logprobs) << i;
+    }
+    if (prefix_cache) {
+      EXPECT_GT((*engine)->stats().prefix_hits, kShared) << "nothing came from the cache";
+    } else {
+      EXPECT_EQ((*engine)->stats().prefix_hits, 0U);
+    }
+  }
+
+  ThreadPool pool_;
+  fs::path path_;
+  std::unique_ptr<Model> model_;
+  std::vector<GenerateRequest> requests_;
+  std::vector<PlainAnswer> expected_;
+};
+
+TEST_P(EngineFamily, AnswersAreTheSameBytesInEveryBatchAndFromCachedPrefixes) {
+  expect_in_engine(256, kRequests, false);
+  expect_in_engine(47, kRequests, true);
+  expect_in_engine(128, 1, true);
+}
+
+// Builds that are slow try what between them has every part of a layer.
+bool is_tried(const SynthFamily& family) {
+  constexpr std::string_view kSome[] = {"olmo3", "gemma2", "phi3-longrope", "gpt-oss"};
+  return n_layers_of(synth_shapes().front(), family) <= kDeep &&
+         (!JARIP_SLOW_BUILD || std::ranges::find(kSome, family.name) != std::end(kSome));
+}
+
+std::vector<const SynthFamily*> tried_families() {
+  std::vector<const SynthFamily*> out;
+  for (const SynthFamily& family : synth_families()) {
+    if (is_tried(family)) out.push_back(&family);
+  }
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(, EngineFamily, testing::ValuesIn(tried_families()), [](const auto& info) {
+  std::string name(info.param->name);
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace jarip

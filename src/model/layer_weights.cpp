@@ -1,0 +1,59 @@
+#include "model/layer_weights.h"
+
+namespace jarip {
+namespace {
+
+Result<Projection> load(const StoredProjection& tensors, const Packer& pack) {
+  Projection out;
+  JARIP_TRY(out.matrix, pack(tensors.matrix));
+  out.bias = tensors.bias;
+  return out;
+}
+
+std::size_t bytes_of(const Projection& projection) {
+  return projection.matrix.memory_bytes() + projection.bias.size() * sizeof(float);
+}
+
+}  // namespace
+
+Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack) {
+  LayerWeights out;
+  out.attention_norm = tensors.attention_norm;
+  out.attention_post_norm = tensors.attention_post_norm;
+  out.ff_norm = tensors.ff_norm;
+  out.ff_post_norm = tensors.ff_post_norm;
+  out.query_norm = tensors.query_norm;
+  out.key_norm = tensors.key_norm;
+  out.sinks = tensors.sinks;
+  JARIP_TRY(out.query, load(tensors.query, pack));
+  JARIP_TRY(out.key, load(tensors.key, pack));
+  JARIP_TRY(out.value, load(tensors.value, pack));
+  JARIP_TRY(out.attention_out, load(tensors.attention_out, pack));
+  if (tensors.router.matrix.n_rows != 0) {
+    JARIP_TRY(out.router, load(tensors.router, pack));
+  }
+  for (const FeedForwardTensors& expert : tensors.experts) {
+    FeedForward& to = out.experts.emplace_back();
+    JARIP_TRY(to.gate, load(expert.gate, pack));
+    JARIP_TRY(to.up, load(expert.up, pack));
+    JARIP_TRY(to.down, load(expert.down, pack));
+  }
+  return out;
+}
+
+std::size_t LayerWeights::memory_bytes() const {
+  std::size_t sum = 0;
+  for (const auto* vector : {&attention_norm, &attention_post_norm, &ff_norm, &ff_post_norm,
+                             &query_norm, &key_norm, &sinks}) {
+    sum += vector->size() * sizeof(float);
+  }
+  for (const Projection* projection : {&query, &key, &value, &attention_out, &router}) {
+    sum += bytes_of(*projection);
+  }
+  for (const FeedForward& expert : experts) {
+    sum += bytes_of(expert.gate) + bytes_of(expert.up) + bytes_of(expert.down);
+  }
+  return sum;
+}
+
+}  // namespace jarip

@@ -1,0 +1,51 @@
+// One layer's weights as the optimized path holds them: packed matrices and their vectors.
+// Immutable once loaded; read by all threads.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "model/tensors.h"
+#include "tensor/packed_matrix.h"
+
+namespace jarip {
+
+struct Projection {
+  PackedMatrix matrix;
+  std::vector<float> bias;  // [n_rows], or empty
+};
+
+struct FeedForward {
+  Projection gate, up, down;
+};
+
+// Shapes are those of LayerTensors; vectors are empty where the family has none.
+struct LayerWeights {
+  std::vector<float> attention_norm, attention_post_norm;
+  std::vector<float> ff_norm, ff_post_norm;
+  std::vector<float> query_norm, key_norm;
+  std::vector<float> sinks;
+  Projection query, key, value, attention_out;
+  Projection router;
+  std::vector<FeedForward> experts;
+
+  [[nodiscard]] std::size_t memory_bytes() const;
+};
+
+// How the matrices of a model are packed.
+struct Packer {
+  ThreadPool& pool;
+  const PackedMatrix::OnRead& on_read;
+
+  [[nodiscard]] Result<PackedMatrix> operator()(const StoredMatrix& matrix) const {
+    return PackedMatrix::pack(matrix.format, matrix.bytes, matrix.n_rows, matrix.n_cols, pool,
+                              on_read);
+  }
+};
+
+// Errors: kUnavailable (memory).
+[[nodiscard]] Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack);
+
+}  // namespace jarip
