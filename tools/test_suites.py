@@ -37,7 +37,7 @@ QUIET = {"browser", "wire"}
 
 # What a folder of tests/ needs besides the release.
 FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
-                 "chat_template": ("templates",), "formats": ("peer",),
+                 "chat_template": ("templates",), "families": ("peer",), "formats": ("peer",),
                  "originals": ("originals-packages", "node-packages")}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.

@@ -2,10 +2,11 @@
 // llama.cpp with its default settings. tools/fidelity.py compiles it against the header files of
 // the release that it fetches.
 //
-//   peer_logits MODEL IDS OUTPUT BACKENDS_FOLDER
+//   peer_logits MODEL IDS OUTPUT BACKENDS_FOLDER [THREADS]
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -47,12 +48,14 @@ bool decode(llama_context* context, const Window& window) {
   return status == 0;
 }
 
-int dump(llama_model* model, const std::vector<Window>& windows, std::ofstream& output) {
+int dump(llama_model* model, const std::vector<Window>& windows, int n_threads,
+         std::ofstream& output) {
   std::size_t longest = 1;
   for (const Window& window : windows) longest = std::max(longest, window.size());
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(longest);
   params.n_batch = params.n_ctx;
+  if (n_threads > 0) params.n_threads = params.n_threads_batch = n_threads;
   std::unique_ptr<llama_context, decltype(&llama_free)> context(
       llama_init_from_model(model, params), llama_free);
   if (!context) return 1;
@@ -72,8 +75,8 @@ int dump(llama_model* model, const std::vector<Window>& windows, std::ofstream& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: peer_logits MODEL IDS OUTPUT BACKENDS_FOLDER\n");
+  if (argc != 5 && argc != 6) {
+    std::fprintf(stderr, "usage: peer_logits MODEL IDS OUTPUT BACKENDS_FOLDER [THREADS]\n");
     return 2;
   }
   ggml_backend_load_all_from_path(argv[4]);
@@ -81,5 +84,6 @@ int main(int argc, char** argv) {
       llama_model_load_from_file(argv[1], llama_model_default_params()), llama_model_free);
   if (!model) return 1;
   std::ofstream output(argv[3], std::ios::binary | std::ios::trunc);
-  return dump(model.get(), read_windows(argv[2]), output);
+  const int n_threads = argc == 6 ? std::atoi(argv[5]) : 0;
+  return dump(model.get(), read_windows(argv[2]), n_threads, output);
 }
