@@ -16,6 +16,7 @@ struct CatalogueModel {
   std::uint64_t n_bytes = 0;     // about; the hub tells exactly
   std::uint64_t n_kv_bytes = 0;  // of a context of 4,096 tokens
   bool speaks_korean = false;
+  bool is_commercial = true;  // its licence allows commercial use
   std::string_view licence;
   Words about;
 
@@ -26,7 +27,8 @@ struct CatalogueModel {
 [[nodiscard]] std::span<const CatalogueModel> model_catalogue();
 [[nodiscard]] const CatalogueModel* find_in_catalogue(std::string_view name);
 
-// The largest that fits well into a machine's memory, or the smallest there is.
+// The largest that fits well into a machine's memory, of those that anyone may use in their trade,
+// or the smallest there is.
 [[nodiscard]] const CatalogueModel& best_for_memory(std::uint64_t n_bytes, bool korean);
 
 }  // namespace jarip

@@ -127,6 +127,9 @@ TEST(Catalogue, TheBestFitsTheMachine) {
   EXPECT_EQ(&best_for_memory(kGiB / 8, false), &model_catalogue().front());
   EXPECT_EQ(&best_for_memory(64 * kGiB, false), &model_catalogue().back());
   EXPECT_TRUE(best_for_memory(64 * kGiB, true).speaks_korean);
+  for (std::uint64_t room = kGiB / 2; room < 16 * kGiB; room += kGiB / 4) {
+    EXPECT_TRUE(best_for_memory(room, true).is_commercial) << room;
+  }
 }
 
 }  // namespace
