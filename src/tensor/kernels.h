@@ -119,11 +119,17 @@ struct Kernels {
   // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; n a multiple of 16. The sum runs in 16
   // lanes, joined by a fixed tree.
   void (*rms_norm)(const float* x, const float* weight, std::uint32_t n, float eps, float* out);
+  // out[i] = (x[i] - mean(x)) / sqrt(variance(x) + eps) * weight[i] + bias[i], with sums as above;
+  // out may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, std::uint32_t n,
+                     float eps, float* out);
 
   // out[i] = silu(gate[i]) * up[i]; n a multiple of 16; out may be gate.
   void (*silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
   // The same with GELU in its tanh form.
   void (*gelu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
+  // out[i] = GELU(x[i]) in its exact form, that of the error function; out may be x.
+  void (*gelu)(const float* x, std::uint32_t n, float* out);
   // g * sigmoid(1.702 g) * (u + 1), g = min(gate, 7), u = up held to -7 and 7: gpt-oss's.
   void (*clamped_silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
 

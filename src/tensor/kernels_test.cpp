@@ -207,6 +207,40 @@ TEST_P(EveryKernelTable, NormAndActivationAsScalarToTheByte) {
   }
 }
 
+TEST_P(EveryKernelTable, WhatEncodersNeedIsTheSameBytesAndRight) {
+  constexpr std::uint32_t kWidth = 576;
+  std::vector<float> x(kWidth);
+  std::vector<float> weight(kWidth);
+  std::vector<float> bias(kWidth);
+  for (std::uint32_t i = 0; i < kWidth; ++i) {
+    x[i] = static_cast<float>(i) * 0.05F - 14;
+    weight[i] = static_cast<float>(i % 7) * 0.3F;
+    bias[i] = static_cast<float>(i % 5) - 2;
+  }
+  x[0] = -1000;
+  x[1] = 1000;
+  std::vector<float> expected(kWidth);
+  std::vector<float> actual(kWidth);
+  scalar_kernels().gelu(x.data(), kWidth, expected.data());
+  GetParam()->gelu(x.data(), kWidth, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (std::uint32_t i = 0; i < kWidth; ++i) {
+    const double exact = 0.5 * double{x[i]} * std::erfc(-double{x[i]} / std::sqrt(2.0));
+    EXPECT_NEAR(actual[i], exact, 1e-6 * std::max(1.0, std::fabs(exact)));
+  }
+
+  scalar_kernels().layer_norm(x.data(), weight.data(), bias.data(), kWidth, 1e-5F, expected.data());
+  GetParam()->layer_norm(x.data(), weight.data(), bias.data(), kWidth, 1e-5F, actual.data());
+  EXPECT_EQ(expected, actual);
+  double mean = 0;
+  double variance = 0;
+  for (const float value : x) mean += double{value} / kWidth;
+  for (const float value : x) variance += (value - mean) * (value - mean) / kWidth;
+  for (std::uint32_t i = 0; i < kWidth; ++i) {
+    EXPECT_NEAR(actual[i], (x[i] - mean) / std::sqrt(variance + 1e-5) * weight[i] + bias[i], 1e-5);
+  }
+}
+
 TEST_P(EveryKernelTable, OtherActivationsAreTheSameBytesAndRight) {
   std::vector<float> gate(576);
   std::vector<float> up(576);

@@ -165,6 +165,11 @@ void digest_rows(const Kernels& kernels) {
     Digest digest;
     digest.add(std::span<const float>(out));
     print(fmt::format("rms_norm/{}", spread > 1.0F ? "noise" : "subnormal"), digest);
+    Digest layer;
+    kernels.layer_norm(x.data(), weight.data(), weight.data(), kWidth, spread > 1.0F ? 1e-5F : 0.0F,
+                       out.data());
+    layer.add(std::span<const float>(out));
+    print(fmt::format("layer_norm/{}", spread > 1.0F ? "noise" : "subnormal"), layer);
   }
   for (const bool odd : {false, true}) {
     const std::string_view kind = odd ? "odd" : "noise";
@@ -180,6 +185,10 @@ void digest_rows(const Kernels& kernels) {
         digest.add(std::span<const float>(out));
         print(activate == kernels.gelu_mul ? "gelu_mul" : "clamped_silu_mul", digest);
       }
+      Digest exact;
+      kernels.gelu(x.data(), kWidth, out.data());
+      exact.add(std::span<const float>(out));
+      print("gelu", exact);
     }
 
     for (const KvFormatRow& row : kKvFormats) digest_stores(kernels, row, x, kind);

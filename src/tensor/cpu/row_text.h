@@ -75,6 +75,25 @@ void rms_norm(const float* x, const float* weight, std::uint32_t n, float eps, f
 }
 
 template <class V>
+void layer_norm(const float* x, const float* weight, const float* bias, std::uint32_t n, float eps,
+                float* out) {
+  auto sums = V::set1(0.0F);
+  for (std::uint32_t i = 0; i < n; i += 16) sums = V::add(sums, V::load(x + i));
+  const auto minus_mean = V::set1(-(V::reduce_add(sums) / static_cast<float>(n)));
+  auto squares = V::set1(0.0F);
+  for (std::uint32_t i = 0; i < n; i += 16) {
+    const auto lanes = V::add(V::load(x + i), minus_mean);
+    squares = V::fma(lanes, lanes, squares);
+  }
+  const float variance = V::reduce_add(squares) / static_cast<float>(n);
+  const auto inverse = V::set1(1.0F / std::sqrt(variance + eps));
+  for (std::uint32_t i = 0; i < n; i += 16) {
+    const auto lanes = V::mul(V::add(V::load(x + i), minus_mean), inverse);
+    V::store(out + i, V::fma(lanes, V::load(weight + i), V::load(bias + i)));
+  }
+}
+
+template <class V>
 void silu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
   const auto one = V::set1(1.0F);
   for (std::uint32_t i = 0; i < n; i += 16) {
@@ -102,6 +121,28 @@ void gelu_mul(const float* gate, const float* up, std::uint32_t n, float* out) {
     const auto t = tanh_lanes<V>(V::mul(V::mul(g, V::set1(kRootTwoOverPi)), inner));
     const auto gelu = V::mul(V::mul(g, V::set1(0.5F)), V::add(one, t));
     V::store(out + i, V::mul(gelu, V::load(up + i)));
+  }
+}
+
+// max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2), with erfc after Abramowitz and Stegun 7.1.26: within
+// 1.5e-7.
+template <class V>
+void gelu(const float* x, std::uint32_t n, float* out) {
+  constexpr float kRootHalf = 0.707106781F;
+  constexpr float kCoefficients[] = {1.061405429F, -1.453152027F, 1.421413741F, -0.284496736F,
+                                     0.254829592F};
+  const auto one = V::set1(1.0F);
+  for (std::uint32_t i = 0; i < n; i += 16) {
+    const auto lanes = V::load(x + i);
+    const auto size = V::abs(lanes);
+    const auto z = V::mul(size, V::set1(kRootHalf));
+    const auto t = V::div(one, V::fma(z, V::set1(0.3275911F), one));
+    auto sum = V::set1(kCoefficients[0]);
+    for (int k = 1; k < 5; ++k) sum = V::fma(sum, t, V::set1(kCoefficients[k]));
+    const auto e = exp_lanes<V>(V::mul(V::mul(z, z), V::set1(-1.0F)));
+    const auto complement = V::mul(V::mul(sum, t), e);
+    const auto half = V::mul(size, V::set1(-0.5F));
+    V::store(out + i, V::fma(half, complement, V::max(lanes, V::set1(0.0F))));
   }
 }
 
