@@ -1,4 +1,5 @@
-// Any bytes as a model file: parsing ends in a Result, and whatever it vouched for can be read.
+// Any bytes as a model file: parsing ends in a Result, and whatever it vouched for can be read; so
+// does what models of every kind take from it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -6,7 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "model/config.h"
+#include "model/encoder_config.h"
+#include "model/encoder_tensors.h"
 #include "model/gguf.h"
+#include "model/tensors.h"
 
 namespace jarip {
 namespace {
@@ -45,6 +50,11 @@ void read_tensor(const GgufFile& file, const GgufTensor& tensor) {
   touch(tensor.data);
 }
 
+void read_model(const GgufFile& file) {
+  if (const auto config = read_config(file)) (void)find_tensors(file, *config);
+  if (const auto config = read_encoder_config(file)) (void)find_encoder_tensors(file, *config);
+}
+
 }  // namespace
 }  // namespace jarip
 
@@ -56,5 +66,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t n_b
   }
   for (const jarip::GgufValue& value : file->values()) jarip::read_value(*file, value);
   for (const jarip::GgufTensor& tensor : file->tensors()) jarip::read_tensor(*file, tensor);
+  jarip::read_model(*file);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/gguf_writer.h"
+#include "tests/support/tiny_encoder.h"
 
 namespace jarip {
 namespace {
@@ -39,6 +40,7 @@ std::vector<std::pair<std::string_view, GgufWriter>> corpus() {
                                    .add_tensor("b", Format::kQ4_0, {32})
                                    .add_tensor("c", Format::kQ4_1, {64})
                                    .add_tensor("d", Format::kQ4_K, {256}));
+  files.emplace_back("encoder", tiny_encoder(1));
   files.emplace_back("unsupported", GgufWriter().add_tensor_record("t", 16, {256}, 0));
   return files;
 }

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from embeddings import EMBEDDERS, RANKERS
 from fidelity_metrics import compare, next_tokens_of, read_logits
 from marked_page import write_between_marks
 from peers import PrebuiltLlama, run
@@ -51,12 +52,13 @@ def logits_dump():
 
 
 def families():
-    """All that `jarip synth` knows: it names them when it is given another."""
+    """All that write text: `jarip synth` names what it knows when it is given another."""
     refused = subprocess.run([jarip(), "synth", "--family", "?"], check=False, capture_output=True)
     names = re.search(r"must be one of ([^;\n]*)", refused.stderr.decode())
     if not names:
         raise RuntimeError(f"jarip synth names no families: {refused.stderr.decode()}")
-    return [name.strip(" .") for name in re.split(r",| or ", names.group(1)) if name.strip(" .")]
+    every = [name.strip(" .") for name in re.split(r",| or ", names.group(1)) if name.strip(" .")]
+    return [name for name in every if name not in EMBEDDERS + RANKERS]
 
 
 def windows(lengths):

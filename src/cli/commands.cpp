@@ -5,6 +5,7 @@
 
 #include "cli/bench_work.h"
 #include "cli/version.h"
+#include "model/synth_embedding.h"
 
 namespace jarip {
 namespace {
@@ -387,7 +388,9 @@ Command declare_synth(SynthOptions& options) {
                                      .reach = Reach::kFlag},
                                     options.shape, std::move(shapes));
   std::vector<std::pair<std::string_view, const SynthFamily*>> families;
-  for (const SynthFamily& family : synth_families()) families.emplace_back(family.name, &family);
+  for (const auto rows : {synth_families(), synth_embedding_families()}) {
+    for (const SynthFamily& family : rows) families.emplace_back(family.name, &family);
+  }
   options.family = families.front().second;
   set.add_switch({.name = "tiny",
                   .help = {"The smallest size, for tests", "가장 작은 크기. 시험용"},

@@ -9,40 +9,13 @@
 
 #include "base/exact_math.h"
 #include "model/families.h"
+#include "model/number_keys.h"
 
 namespace jarip {
 namespace {
 
-// Reads one number and holds it to a range.
-Result<std::uint32_t> read_in_range(const GgufFile& file, const std::string& key,
-                                    std::uint64_t least, std::uint64_t most) {
-  JARIP_TRY(const std::uint64_t value, file.read_uint(key));
-  if (value < least || value > most) {
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("{} is {}; it must be from {} to {}", key, value, least, most), key);
-  }
-  return static_cast<std::uint32_t>(value);
-}
-
-Result<std::uint32_t> read_or(const GgufFile& file, const std::string& key, std::uint32_t fallback,
-                              std::uint64_t least, std::uint64_t most) {
-  if (file.find_value(key) == nullptr) return fallback;
-  return read_in_range(file, key, least, most);
-}
-
 Result<void> unsupported(std::string message, std::string key) {
   return fail(ErrorCode::kUnsupported, std::move(message), std::move(key));
-}
-
-Result<float> read_float_or(const GgufFile& file, const std::string& key, float fallback,
-                            double least, double most) {
-  if (file.find_value(key) == nullptr) return fallback;
-  JARIP_TRY(const double value, file.read_float(key));
-  if (!(value >= least && value <= most)) {
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("{} is {}; it must be from {} to {}", key, value, least, most), key);
-  }
-  return static_cast<float>(value);
 }
 
 // Keys that would change the arithmetic in ways that the family doesn't have are refused, not
@@ -339,22 +312,9 @@ Result<ModelConfig> read_config(const GgufFile& file) {
   JARIP_CHECK(read_layers(file, *family, prefix, config));
   JARIP_CHECK(read_scales(file, *family, prefix, config));
 
-  const std::string eps_key = prefix + "attention.layer_norm_rms_epsilon";
-  JARIP_TRY(const double eps, file.read_float(eps_key));
-  if (!(eps > 0 && eps < 1)) {
-    return fail(ErrorCode::kCorrupt, fmt::format("{} is {}", eps_key, eps), eps_key);
-  }
-  config.norm_eps = static_cast<float>(eps);
-
-  const GgufTensor* embedding = file.find_tensor("token_embd.weight");
-  if (embedding == nullptr || embedding->n_dims != 2 || embedding->shape[0] != config.d_model ||
-      embedding->shape[1] == 0 || embedding->shape[1] > (1U << 22U)) {
-    return fail(
-        ErrorCode::kCorrupt,
-        fmt::format("token_embd.weight is missing or isn't [{}, vocabulary]", config.d_model),
-        "token_embd.weight");
-  }
-  config.n_vocab = static_cast<std::uint32_t>(embedding->shape[1]);
+  JARIP_TRY(config.norm_eps, read_epsilon(file, prefix + "attention.layer_norm_rms_epsilon"));
+  JARIP_TRY(config.n_vocab, read_vocabulary_size(file, config.d_model));
+  JARIP_TRY(config.pooling, read_pooling(file));
   config.tied_embedding = file.find_tensor("output.weight") == nullptr;
   JARIP_CHECK(check_shapes(config, prefix));
   return config;

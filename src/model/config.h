@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/gguf.h"
+#include "model/pooling.h"
 
 namespace jarip {
 
@@ -72,6 +73,7 @@ struct ModelConfig {
   std::uint32_t n_experts = 0;  // 0: one feed-forward for all tokens
   std::uint32_t n_experts_used = 0;  // by one token
   float expert_scale = 1;            // of what experts give together
+  Pooling pooling = Pooling::kNone;  // other than none: the model embeds texts or ranks them
   std::vector<LayerConfig> layers;   // [n_layers]
 };
 

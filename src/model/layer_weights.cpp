@@ -1,20 +1,13 @@
 #include "model/layer_weights.h"
 
 namespace jarip {
-namespace {
 
-Result<Projection> load(const StoredProjection& tensors, const Packer& pack) {
+Result<Projection> load_projection(const StoredProjection& tensors, const Packer& pack) {
   Projection out;
   JARIP_TRY(out.matrix, pack(tensors.matrix));
   out.bias = tensors.bias;
   return out;
 }
-
-std::size_t bytes_of(const Projection& projection) {
-  return projection.matrix.memory_bytes() + projection.bias.size() * sizeof(float);
-}
-
-}  // namespace
 
 Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack) {
   LayerWeights out;
@@ -25,18 +18,18 @@ Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack)
   out.query_norm = tensors.query_norm;
   out.key_norm = tensors.key_norm;
   out.sinks = tensors.sinks;
-  JARIP_TRY(out.query, load(tensors.query, pack));
-  JARIP_TRY(out.key, load(tensors.key, pack));
-  JARIP_TRY(out.value, load(tensors.value, pack));
-  JARIP_TRY(out.attention_out, load(tensors.attention_out, pack));
+  JARIP_TRY(out.query, load_projection(tensors.query, pack));
+  JARIP_TRY(out.key, load_projection(tensors.key, pack));
+  JARIP_TRY(out.value, load_projection(tensors.value, pack));
+  JARIP_TRY(out.attention_out, load_projection(tensors.attention_out, pack));
   if (tensors.router.matrix.n_rows != 0) {
-    JARIP_TRY(out.router, load(tensors.router, pack));
+    JARIP_TRY(out.router, load_projection(tensors.router, pack));
   }
   for (const FeedForwardTensors& expert : tensors.experts) {
     FeedForward& to = out.experts.emplace_back();
-    JARIP_TRY(to.gate, load(expert.gate, pack));
-    JARIP_TRY(to.up, load(expert.up, pack));
-    JARIP_TRY(to.down, load(expert.down, pack));
+    JARIP_TRY(to.gate, load_projection(expert.gate, pack));
+    JARIP_TRY(to.up, load_projection(expert.up, pack));
+    JARIP_TRY(to.down, load_projection(expert.down, pack));
   }
   return out;
 }
@@ -48,10 +41,10 @@ std::size_t LayerWeights::memory_bytes() const {
     sum += vector->size() * sizeof(float);
   }
   for (const Projection* projection : {&query, &key, &value, &attention_out, &router}) {
-    sum += bytes_of(*projection);
+    sum += projection->memory_bytes();
   }
   for (const FeedForward& expert : experts) {
-    sum += bytes_of(expert.gate) + bytes_of(expert.up) + bytes_of(expert.down);
+    sum += expert.gate.memory_bytes() + expert.up.memory_bytes() + expert.down.memory_bytes();
   }
   return sum;
 }

@@ -15,6 +15,10 @@ namespace jarip {
 struct Projection {
   PackedMatrix matrix;
   std::vector<float> bias;  // [n_rows], or empty
+
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return matrix.memory_bytes() + bias.size() * sizeof(float);
+  }
 };
 
 struct FeedForward {
@@ -46,6 +50,8 @@ struct Packer {
 };
 
 // Errors: kUnavailable (memory).
+[[nodiscard]] Result<Projection> load_projection(const StoredProjection& tensors,
+                                                 const Packer& pack);
 [[nodiscard]] Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack);
 
 }  // namespace jarip

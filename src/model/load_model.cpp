@@ -20,6 +20,9 @@ Result<std::unique_ptr<Model>> load_model(const GgufFile& file, ThreadPool& pool
                                 kv_format_name(options.kv_format)),
                     "kv_format");
       }
+      if (options.output != StepOutput::kLogits) {
+        return fail(ErrorCode::kUnsupported, "the reference path gives logits only", "path");
+      }
       return load_reference(config, tensors, pool);
     case ComputePath::kOptimized:
       break;

@@ -52,8 +52,9 @@ class Model {
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
 
   // Feeds all chunks, writes their keys and values into their pages, and writes the wanted logits
-  // in order of chunks: logits is [sum of n_logits, n_vocab]. The result of a chunk depends on
-  // nothing but the tokens of its sequence (law L1). Each sequence appears at most once.
+  // in order of chunks: logits is [sum of n_logits, n_vocab] (or states, see StepOutput). The
+  // result of a chunk depends on nothing but the tokens of its sequence (law L1). Each sequence
+  // appears at most once.
   virtual void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
                     std::span<float> logits) = 0;
 
@@ -62,8 +63,15 @@ class Model {
   virtual void set_profile(StepProfile* /*profile*/) {}
 };
 
+// What a step gives for each token that logits are wanted after.
+enum class StepOutput : std::uint8_t {
+  kLogits,  // [n_vocab]
+  kStates,  // [d_model]: what logits are made of; of the optimized path
+};
+
 struct LoadOptions {
   ComputePath path = ComputePath::kOptimized;
+  StepOutput output = StepOutput::kLogits;
   KvFormat kv_format = KvFormat::kF16;  // of the optimized path, which alone has a choice
   // Called on the loading thread with the fraction done, 0 to 1; may be empty.
   void (*on_progress)(void* context, float fraction) = nullptr;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "model/gguf_writer.h"
+#include "model/synth_embedding.h"
 #include "model/synth_vocabulary.h"
 #include "model/synth_weights.h"
 #include "tensor/dequantize.h"
@@ -189,8 +190,9 @@ void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& 
   writer.add_string("general.architecture", family.architecture)
       .add_string("general.name", fmt::format("{} of made-up weights", shape.name))
       .add_u32("general.file_type", formats.file_type)
-      .add_u32("general.quantization_version", kQuantizationVersion)
-      .add_u32(prefix + "block_count", n_layers_of(shape, family))
+      .add_u32("general.quantization_version", kQuantizationVersion);
+  if (is_encoder(family)) return add_encoder_config(writer, shape, family);
+  writer.add_u32(prefix + "block_count", n_layers_of(shape, family))
       .add_u32(prefix + "context_length", shape.n_ctx)
       .add_u32(prefix + "embedding_length", shape.d_model)
       .add_u32(prefix + "feed_forward_length", shape.d_ff)
@@ -205,7 +207,7 @@ void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& 
   add_family_config(writer, shape, family);
 }
 
-void add_vocabulary(GgufWriter& writer, const SynthShape& shape) {
+void add_vocabulary(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family) {
   const SynthVocabulary vocabulary(shape.n_vocab);
   writer.add_string("tokenizer.ggml.model", "gpt2")
       .add_string("tokenizer.ggml.pre", shape.pretokenizer)
@@ -213,8 +215,9 @@ void add_vocabulary(GgufWriter& writer, const SynthShape& shape) {
       .add_ints("tokenizer.ggml.token_type", vocabulary.types)
       .add_strings("tokenizer.ggml.merges", vocabulary.merges)
       .add_u32("tokenizer.ggml.bos_token_id", vocabulary.end)
-      .add_u32("tokenizer.ggml.eos_token_id", vocabulary.end)
-      .add_bool("tokenizer.ggml.add_bos_token", false);
+      .add_u32("tokenizer.ggml.eos_token_id", vocabulary.end);
+  if (family.pooling != Pooling::kNone) return add_pooling(writer, family);
+  writer.add_bool("tokenizer.ggml.add_bos_token", false);
 }
 
 // A stretch of one tensor: what one task generates and writes.
@@ -237,7 +240,7 @@ struct Layout {
 Layout lay_out(const SynthRequest& request, const std::vector<SynthTensor>& tensors) {
   GgufWriter writer;
   add_config(writer, *request.shape, *request.family, synth_format_row(request.format));
-  add_vocabulary(writer, *request.shape);
+  add_vocabulary(writer, *request.shape, *request.family);
   Layout layout;
   std::uint64_t end = 0;  // of the data section so far
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
@@ -308,6 +311,7 @@ std::uint64_t SynthTensor::n_elements() const {
 std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format,
                                        const SynthFamily& family) {
   const SynthFormatRow& formats = synth_format_row(format);
+  if (is_encoder(family)) return encoder_tensors(shape, formats, family);
   TensorList list(shape, formats, family);
   list.add_matrix("token_embd.weight", formats.output, shape.n_vocab, shape.d_model);
   list.add_rope_factors();
@@ -316,6 +320,9 @@ std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat form
   list.add_norm("output_norm.weight");
   if (family.output) {
     list.add_matrix("output.weight", formats.output, shape.n_vocab, shape.d_model);
+  }
+  if (family.pooling == Pooling::kRank) {
+    list.add_matrix("cls.output.weight", Format::kF32, 2, shape.d_model);
   }
   return list.take();
 }

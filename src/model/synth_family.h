@@ -28,11 +28,14 @@ struct SynthFamily {
   bool window = false;  // small enough to be seen in tests
   std::uint32_t n_experts = 0;
   std::uint32_t n_experts_used = 0;
+  Pooling pooling = Pooling::kNone;
+  std::uint32_t n_types = 0;  // of tokens, in encoders
 };
 
-[[nodiscard]] std::span<const SynthFamily> synth_families();  // the first is llama
+// Those that write text; the first is llama.
+[[nodiscard]] std::span<const SynthFamily> synth_families();
 
-// The row of families.h.
+// The row of families.h, which all but encoders have.
 [[nodiscard]] const Family& row_of(const SynthFamily& family);
 
 [[nodiscard]] std::uint32_t n_layers_of(const SynthShape& shape, const SynthFamily& family);

@@ -3,129 +3,19 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <unordered_set>
-
-#include "tensor/dequantize.h"
+#include <utility>
 
 namespace jarip {
 namespace {
-
-std::vector<float> read_vector(const GgufTensor& tensor) {
-  std::vector<float> out(tensor.n_elements);
-  dequantize_row(tensor.format, tensor.data, out);
-  return out;
-}
-
-// Rows [first, first + n_rows) of a matrix.
-StoredMatrix rows_of(const StoredMatrix& matrix, std::uint32_t first, std::uint32_t n_rows) {
-  const std::size_t bytes = row_bytes(matrix.format, matrix.n_cols);
-  return {matrix.format, n_rows, matrix.n_cols,
-          matrix.bytes.subspan(first * bytes, n_rows * bytes)};
-}
-
-StoredProjection rows_of(const StoredProjection& whole, std::uint32_t first, std::uint32_t n_rows) {
-  StoredProjection out{.matrix = rows_of(whole.matrix, first, n_rows), .bias = {}};
-  if (!whole.bias.empty()) {
-    out.bias.assign(whole.bias.begin() + first, whole.bias.begin() + first + n_rows);
-  }
-  return out;
-}
-
-class TensorFinder {
- public:
-  explicit TensorFinder(const GgufFile& file) : file_(file) {}
-
-  [[nodiscard]] bool has(const std::string& name) const {
-    return file_.find_tensor(name) != nullptr;
-  }
-
-  Result<std::vector<float>> vector(const std::string& name, std::uint64_t n) {
-    JARIP_TRY(const GgufTensor* tensor, find(name, n, 1, 1));
-    return read_vector(*tensor);
-  }
-
-  Result<StoredMatrix> matrix(const std::string& name, std::uint32_t n_rows, std::uint32_t n_cols) {
-    JARIP_TRY(const GgufTensor* tensor, find(name, n_cols, n_rows, 1));
-    return StoredMatrix{tensor->format, n_rows, n_cols, tensor->data};
-  }
-
-  // NAME.weight, and NAME.bias if there is one.
-  Result<StoredProjection> projection(const std::string& name, std::uint32_t n_rows,
-                                      std::uint32_t n_cols) {
-    StoredProjection out;
-    JARIP_TRY(out.matrix, matrix(name + ".weight", n_rows, n_cols));
-    if (has(name + ".bias")) {
-      JARIP_TRY(out.bias, vector(name + ".bias", n_rows));
-    }
-    return out;
-  }
-
-  // The same for n matrices that lie one after the other, as one tall one.
-  Result<StoredProjection> projections(const std::string& name, std::uint32_t n,
-                                       std::uint32_t n_rows, std::uint32_t n_cols) {
-    JARIP_TRY(const GgufTensor* tensor, find(name + ".weight", n_cols, n_rows, n));
-    StoredProjection out{.matrix = {tensor->format, n * n_rows, n_cols, tensor->data}, .bias = {}};
-    if (has(name + ".bias")) {
-      JARIP_TRY(const GgufTensor* bias, find(name + ".bias", n_rows, n, 1));
-      out.bias = read_vector(*bias);
-    }
-    return out;
-  }
-
-  Result<void> refuse_unused() const {
-    for (const GgufTensor& tensor : file_.tensors()) {
-      if (used_.contains(std::string(tensor.name))) continue;
-      return fail(ErrorCode::kUnsupported,
-                  fmt::format("tensor {} isn't one that this family is known to have; the model "
-                              "can't run here without changing its answers",
-                              tensor.name),
-                  std::string(tensor.name));
-    }
-    return {};
-  }
-
-  // A tensor that is known and left out on purpose.
-  void skip(const std::string& name) { used_.insert(name); }
-
- private:
-  Result<const GgufTensor*> find(const std::string& name, std::uint64_t n_cols,
-                                 std::uint64_t n_rows, std::uint64_t n_matrices) {
-    const GgufTensor* tensor = file_.find_tensor(name);
-    if (tensor == nullptr) {
-      return fail(ErrorCode::kCorrupt, fmt::format("tensor {} is missing", name), name);
-    }
-    if (tensor->shape[0] != n_cols || tensor->shape[1] != n_rows ||
-        tensor->shape[2] != n_matrices || tensor->shape[3] != 1) {
-      return fail(ErrorCode::kCorrupt,
-                  fmt::format("tensor {} has shape [{}, {}, {}]; the model's numbers call for "
-                              "[{}, {}, {}]",
-                              name, tensor->shape[0], tensor->shape[1], tensor->shape[2], n_cols,
-                              n_rows, n_matrices),
-                  name);
-    }
-    used_.insert(name);
-    return tensor;
-  }
-
-  const GgufFile& file_;
-  std::unordered_set<std::string> used_;
-};
 
 Result<void> find_attention(TensorFinder& finder, const ModelConfig& config,
                             const std::string& prefix, LayerTensors& out) {
   const std::uint32_t query_dim = config.n_heads * config.head_dim;
   const std::uint32_t kv_dim = config.n_kv_heads * config.head_dim;
-  if (finder.has(prefix + "attn_qkv.weight")) {
-    JARIP_TRY(const StoredProjection all,
-              finder.projection(prefix + "attn_qkv", query_dim + 2 * kv_dim, config.d_model));
-    out.query = rows_of(all, 0, query_dim);
-    out.key = rows_of(all, query_dim, kv_dim);
-    out.value = rows_of(all, query_dim + kv_dim, kv_dim);
-  } else {
-    JARIP_TRY(out.query, finder.projection(prefix + "attn_q", query_dim, config.d_model));
-    JARIP_TRY(out.key, finder.projection(prefix + "attn_k", kv_dim, config.d_model));
-    JARIP_TRY(out.value, finder.projection(prefix + "attn_v", kv_dim, config.d_model));
-  }
+  JARIP_TRY(StoredHeads heads, finder.heads(prefix, query_dim, kv_dim, config.d_model));
+  out.query = std::move(heads.query);
+  out.key = std::move(heads.key);
+  out.value = std::move(heads.value);
   JARIP_TRY(out.attention_out,
             finder.projection(prefix + "attn_output", config.d_model, query_dim));
   if (config.head_norm != HeadNorm::kNone) {
@@ -239,6 +129,9 @@ Result<ModelTensors> find_tensors(const GgufFile& file, const ModelConfig& confi
   out.output = out.embedding;
   if (!config.tied_embedding) {
     JARIP_TRY(out.output, finder.matrix("output.weight", config.n_vocab, config.d_model));
+  }
+  if (config.pooling == Pooling::kRank) {
+    JARIP_TRY(out.rank_out, finder.projection("cls.output", kRankLabels, config.d_model));
   }
   JARIP_TRY(out.rope_factors, find_rope_factors(finder, config));
   for (std::uint32_t layer = 0; layer < config.n_layers; ++layer) {

@@ -4,29 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/config.h"
 #include "model/gguf.h"
-#include "tensor/format.h"
+#include "model/tensor_finder.h"
 
 namespace jarip {
 
-// A matrix as the file stores it, or some whole rows of one. Rows are outputs.
-struct StoredMatrix {
-  Format format = Format::kF32;
-  std::uint32_t n_rows = 0;
-  std::uint32_t n_cols = 0;
-  std::span<const std::byte> bytes;
-};
-
-struct StoredProjection {
-  StoredMatrix matrix;
-  std::vector<float> bias;  // [n_rows], or empty
-};
+// Of decoders that rank: the logits of "yes" and of "no".
+inline constexpr std::uint32_t kRankLabels = 2;
 
 struct FeedForwardTensors {
   StoredProjection gate, up;  // [d_ff, d_model]
@@ -50,6 +38,7 @@ struct ModelTensors {
   StoredMatrix embedding;           // [n_vocab, d_model]
   std::vector<float> output_norm;   // [d_model]
   StoredMatrix output;              // [n_vocab, d_model]; the embedding where they are tied
+  StoredProjection rank_out;        // [kRankLabels, d_model] of models that rank; else no rows
   std::vector<float> rope_factors;  // [rope_dim / 2] divisors of frequencies, or empty
   std::vector<LayerTensors> layers;
 };

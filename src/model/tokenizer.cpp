@@ -204,6 +204,7 @@ struct Tokenizer::State {
   std::optional<TokenId> eos;
   bool add_bos = false;
   std::optional<TokenId> closing;
+  bool closes_twice = false;
   std::vector<TokenId> end_tokens;
 };
 
@@ -283,6 +284,7 @@ void Tokenizer::State::set_ends(const Vocabulary& vocabulary, const Kind& kind) 
   const bool by_kind =
       kind.adds_bos || (kind.byte_alphabet && pretokenizer_adds_bos(vocabulary.pre));
   add_bos = bos && vocabulary.add_bos.value_or(by_kind);
+  closes_twice = kind.separator_name.empty();
   const bool separates = vocabulary.add_separator.value_or(!kind.separator_name.empty());
   if (separates && vocabulary.separator) closing = vocabulary.separator;
   if (!closing && vocabulary.add_eos.value_or(kind.adds_eos)) closing = eos;
@@ -403,6 +405,7 @@ std::optional<TokenId> Tokenizer::bos() const { return state_->bos; }
 std::optional<TokenId> Tokenizer::eos() const { return state_->eos; }
 bool Tokenizer::add_bos() const { return state_->add_bos; }
 std::optional<TokenId> Tokenizer::closing() const { return state_->closing; }
+bool Tokenizer::closes_twice() const { return state_->closes_twice; }
 std::span<const TokenId> Tokenizer::end_tokens() const { return state_->end_tokens; }
 
 }  // namespace jarip

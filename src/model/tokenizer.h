@@ -63,6 +63,9 @@ class Tokenizer {
   [[nodiscard]] bool add_bos() const;  // the file asks for BOS before plain text
   // What the file asks for after a plain text: of those that read texts rather than write them.
   [[nodiscard]] std::optional<TokenId> closing() const;
+  // Of two texts that are read side by side, the first ends with closing() twice: RoBERTa's way,
+  // and not BERT's.
+  [[nodiscard]] bool closes_twice() const;
   // Tokens that end an answer: EOS, and the end-of-turn tokens that the vocabulary names.
   [[nodiscard]] std::span<const TokenId> end_tokens() const;
 

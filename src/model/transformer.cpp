@@ -60,7 +60,8 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
                         static_cast<float>(n_done) / static_cast<float>(config.n_layers + 1));
   };
   JARIP_TRY(model->embedding_, pack(tensors.embedding));
-  if (!config.tied_embedding) {
+  model->gives_states_ = options.output == StepOutput::kStates;
+  if (!config.tied_embedding && !model->gives_states_) {
     JARIP_TRY(model->output_, pack(tensors.output));
   }
   report(1);
@@ -492,6 +493,10 @@ void Transformer::project_logits(std::span<const SequenceChunk> chunks, std::spa
     to += chunk.n_logits * d;
   }
   normalize(last_.data(), n_rows, output_norm_);
+  if (gives_states_) {
+    std::memcpy(logits.data(), normed_.data(), n_rows * d * sizeof(float));
+    return lap(StepPart::kOutput);
+  }
   const PackedMatrix& output = output_ ? *output_ : embedding_;
   multiply({0, n_rows}, {normed_.data(), &quantized_}, output, logits.data(), Epilogue::kStore);
   finish_logits(logits.first(std::size_t{n_rows} * config_.n_vocab));

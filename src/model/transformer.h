@@ -120,6 +120,7 @@ class Transformer final : public Model {
   PackedMatrix embedding_;
   std::vector<LayerWeights> layers_;
   std::vector<float> output_norm_;
+  bool gives_states_ = false;           // and no logits
   std::optional<PackedMatrix> output_;  // absent when tied to the embedding
 
   StepProfile* profile_ = nullptr;
