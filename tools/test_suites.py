@@ -15,6 +15,7 @@ CONCURRENT_TESTS = (
     "bounded_queue_test",
     "chat_template_test",
     "database_test",
+    "embedder_test",
     "engine_sharing_test",
     "engine_simulation_test",
     "engine_test",
