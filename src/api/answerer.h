@@ -13,6 +13,8 @@
 
 namespace jarip {
 
+class LoadedEmbedder;
+
 struct ModelCard {
   std::string name;
   std::int64_t created = 0;  // Unix seconds
@@ -29,6 +31,8 @@ class Answerer {
   [[nodiscard]] virtual Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks) = 0;
   virtual void cancel(TurnId id) = 0;
   [[nodiscard]] virtual EngineStats stats() const = 0;
+  // Null: the model writes text.
+  [[nodiscard]] virtual LoadedEmbedder* embedder() const { return nullptr; }
 
   // What the model would read of this turn; of messages as text too.
   [[nodiscard]] virtual Result<std::vector<TokenId>> read_prompt(const Turn& turn) const = 0;

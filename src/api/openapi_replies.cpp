@@ -134,9 +134,18 @@ constexpr Row kReplies[] = {
       "stop_type":{"enum":["eos","limit","word"]},"tokens_predicted":{"type":"integer"},
       "tokens_evaluated":{"type":"integer"},"timings":{"type":"object"}}})"},
     {"Embeddings", R"({"type":"object","required":["object","data","model","usage"],
-      "properties":{"object":{"const":"list"},"data":{"type":"array"}}})"},
-    {"Ranking", R"({"type":"object","required":["results"],"properties":{
-      "results":{"type":"array"}}})"},
+      "properties":{"object":{"const":"list"},"model":{"type":"string"},
+      "data":{"type":"array","items":{"type":"object","required":["object","index","embedding"],
+      "properties":{"object":{"const":"embedding"},"index":{"type":"integer"},
+      "embedding":{"anyOf":[{"type":"array","items":{"type":"number"}},{"type":"string"}]}}}},
+      "usage":{"type":"object","required":["prompt_tokens","total_tokens"]}}})"},
+    {"Ranking", R"({"type":"object","required":["object","model","results","usage"],"properties":{
+      "object":{"const":"list"},"model":{"type":"string"},
+      "results":{"type":"array","items":{"type":"object","required":["index","relevance_score"],
+      "properties":{"index":{"type":"integer"},
+      "relevance_score":{"type":"number","minimum":0,"maximum":1},
+      "document":{"type":"object","required":["text"]}}}},
+      "usage":{"type":"object","required":["prompt_tokens","total_tokens"]}}})"},
 };
 
 }  // namespace

@@ -65,6 +65,16 @@ void RequestRecord::claim(Turn& turn) const {
   turn.weight = weight_;
 }
 
+void RequestRecord::share(std::string_view named, std::string& user, float& weight) const {
+  if (key_ == 0) {
+    user = "@";
+    user += named;
+    return;
+  }
+  user = std::to_string(key_);
+  weight = static_cast<float>(weight_);
+}
+
 void RequestRecord::add_end(const TurnEnd& end, bool counts_prompt) {
   const Used used = used_by(end, counts_prompt);
   const std::lock_guard lock(mutex_);

@@ -44,6 +44,8 @@ class RequestRecord : public std::enable_shared_from_this<RequestRecord> {
 
   // From any thread, once the admission is set. Whose answers these are:
   void claim(Turn& turn) const;
+  // Whose share of the machine they take: an owner's, or a user's whom the client names.
+  void share(std::string_view named, std::string& user, float& weight) const;
   // The sink of one of the request's answers, which is counted on its way. What a key has used is
   // on the disk before the sink hears of the end. counts_prompt: for one of several to one prompt.
   [[nodiscard]] TurnSink meter(TurnSink sink, bool counts_prompt = true);

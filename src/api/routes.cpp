@@ -142,12 +142,12 @@ const Routes::Route Routes::kRoutes[] = {
     {{"POST", "/v1/messages/count_tokens", "How many tokens a request for an answer has.",
       "AnthropicCountTokensRequest", "AnthropicTokenCount", false, ErrorShape::kAnthropic},
      &count_tokens_json},
-    {{"POST", "/v1/embeddings", "Refused: the models that run here don't embed.",
-      "EmbeddingsRequest", "Embeddings"},
-     &embeddings_json},
-    {{"POST", "/v1/rerank", "Refused: the models that run here don't rank.", "RerankRequest",
-      "Ranking"},
-     &rerank_json},
+    {{"POST", "/v1/embeddings", "Texts as vectors, by models that embed.", "EmbeddingsRequest",
+      "Embeddings"},
+     &plan_embeddings},
+    {{"POST", "/v1/rerank", "Documents by how well they answer a query, by models that rank.",
+      "RerankRequest", "Ranking"},
+     &plan_ranking},
     {{"POST", "/infill", "Fill a gap in code, for models that can.", "InfillRequest", "InfillReply",
       true},
      &plan_infill},
@@ -166,7 +166,8 @@ Routes::Routes(MetricsRegistry& registry, const RoutesOptions& options)
       observers_{.metrics = metrics_, .log = options.access_log, .accounts = options.accounts},
       gate_(options.accounts),
       workers_(kWorkers),
-      answering_(workers_, options.ping_interval) {}
+      answering_(workers_, options.ping_interval),
+      embedding_(workers_) {}
 
 Routes::~Routes() { workers_.join(); }
 
@@ -308,6 +309,10 @@ asio::awaitable<void> Routes::run_with_model(const Route& route, Exchange& excha
   }
   if (const auto* plan = std::get_if<PlanAnswer>(&route.handler)) {
     co_await answering_.answer(*plan, exchange, *answerer);
+    co_return;
+  }
+  if (const auto* plan = std::get_if<PlanEmbedding>(&route.handler)) {
+    co_await embedding_.answer(*plan, exchange, *answerer);
     co_return;
   }
   const auto compute = std::get<Compute>(route.handler);

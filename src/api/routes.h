@@ -18,6 +18,7 @@
 #include "api/answerer.h"
 #include "api/answering.h"
 #include "api/api_metrics.h"
+#include "api/embedding.h"
 #include "api/exchange.h"
 #include "api/gate.h"
 #include "api/openapi.h"
@@ -53,14 +54,14 @@ class Routes final : public HttpHandler {
   [[nodiscard]] Response render_refusal(const Refusal& refusal) override;
 
  private:
-  // What handles a route: a method here; a dialect's plan for answers; or a function from the
-  // request's JSON to the reply's, which runs on a worker.
+  // What handles a route: a method here; a dialect's plan for answers, or for vectors; or a
+  // function from the request's JSON to the reply's, which runs on a worker.
   using Call = boost::asio::awaitable<void> (Routes::*)(Exchange&);
   using Compute = Result<std::string> (*)(std::string_view body, const Answerer& answerer);
   struct Route {
     ApiOperation api;  // HEAD is answered wherever GET is; a path that ends in '/' stands for all
                        // below it
-    std::variant<Call, PlanAnswer, Compute> handler;
+    std::variant<Call, PlanAnswer, PlanEmbedding, Compute> handler;
     Access access = Access::kInference;
   };
   static const Route kRoutes[];
@@ -96,6 +97,7 @@ class Routes final : public HttpHandler {
   std::atomic<bool> stopping_{false};
   boost::asio::thread_pool workers_;
   Answering answering_;
+  Embedding embedding_;
 };
 
 }  // namespace jarip

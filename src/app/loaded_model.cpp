@@ -1,37 +1,18 @@
 #include "app/loaded_model.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "app/answer.h"
+#include "app/loading.h"
+#include "model/embedding_model.h"
 #include "model/gguf.h"
 
 namespace jarip {
 namespace {
 
 constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
-
-std::int64_t modified_at(const std::filesystem::path& path) {
-  struct stat status{};
-  return stat(path.c_str(), &status) == 0 ? status.st_mtime : 0;
-}
-
-Result<unsigned> thread_count(unsigned wanted) {
-  if (wanted > ThreadPool::kMaxThreads) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} threads are more than the {} that one model can use", wanted,
-                            ThreadPool::kMaxThreads),
-                "threads");
-  }
-  return wanted == 0 ? std::min(ThreadPool::available_cores(), ThreadPool::kMaxThreads) : wanted;
-}
-
-void report_progress(void* context, float fraction) {
-  (*static_cast<const std::function<void(float)>*>(context))(fraction);
-}
 
 }  // namespace
 
@@ -40,6 +21,14 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::pa
                                                        const LoadedModelOptions& options) {
   JARIP_TRY(const unsigned n_threads, thread_count(options.n_threads));
   JARIP_TRY(const GgufFile file, GgufFile::open(path));
+  JARIP_TRY(const bool embeds, is_embedding_model(file));
+  if (embeds) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} makes vectors or scores of texts and writes none; `jarip serve` "
+                            "answers /v1/embeddings or /v1/rerank with it",
+                            name),
+                "model");
+  }
   std::unique_ptr<LoadedModel> loaded(new LoadedModel());
   loaded->name_ = std::move(name);
   loaded->created_ = modified_at(path);

@@ -17,6 +17,7 @@
 #include "cli/open_library.h"
 #include "cli/output.h"
 #include "model/config.h"
+#include "model/encoder_config.h"
 #include "tensor/kv_format.h"
 
 namespace jarip {
@@ -39,7 +40,7 @@ struct FormatUse {
 
 struct Memory {
   std::uint64_t weight_bytes = 0;
-  std::uint64_t n_heads = 0;  // of keys and values, in all layers together
+  std::uint64_t n_heads = 0;  // of keys and values that are kept, in all layers together
   std::uint32_t head_dim = 0;
   std::uint64_t n_ctx = 0;
 
@@ -72,8 +73,14 @@ std::uint64_t sum_of(const std::vector<FormatUse>& uses, std::uint64_t FormatUse
 
 // Error: why this build can't run the model.
 Result<Memory> measure_memory(const GgufFile& file, const std::vector<FormatUse>& uses) {
+  const std::uint64_t weight_bytes = sum_of(uses, &FormatUse::n_bytes);
+  const auto family = file.read_string("general.architecture");
+  if (family && find_encoder_family(*family) != nullptr) {  // keeps nothing between two texts
+    JARIP_TRY(const EncoderConfig config, read_encoder_config(file));
+    return Memory{.weight_bytes = weight_bytes, .n_ctx = config.shape.n_ctx_train};
+  }
   JARIP_TRY(const ModelConfig config, read_config(file));
-  return Memory{.weight_bytes = sum_of(uses, &FormatUse::n_bytes),
+  return Memory{.weight_bytes = weight_bytes,
                 .n_heads = std::uint64_t{config.n_layers} * config.n_kv_heads,
                 .head_dim = config.head_dim,
                 .n_ctx = config.n_ctx_train};
@@ -166,6 +173,7 @@ std::string memory_as_text(const Result<Memory>& memory) {
                     format_bytes(memory->weight_bytes + per_token * n)});
   };
   for (const KvFormatRow& row : kKvFormats) {
+    if (memory->n_heads == 0) break;
     const std::uint64_t per_token = memory->kv_bytes_of(row.format);
     const std::string cache = fmt::format("KV cache in {}", row.name);
     add_kv(cache, per_token, kTokensPerRow);

@@ -109,6 +109,34 @@ void name_option(Error& error) {
   }
 }
 
+Result<bool> embeds(std::string_view name_or_path) {
+  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
+  JARIP_TRY(const GgufFile file, GgufFile::open(path));
+  return is_embedding_model(file);
+}
+
+Result<std::unique_ptr<LoadedEmbedder>> load_named_embedder(
+    std::string_view name_or_path, const ModelSettings& settings,
+    const std::function<void(float)>& on_progress) {
+  if (settings.path == ComputePath::kReference) {
+    return fail(ErrorCode::kUnsupported,
+                "models that embed have no reference path; leave --path out", "path");
+  }
+  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
+  choose_cpu(settings);
+  const std::string name = model_name_of(path);
+  Progress progress("loading " + name);
+  LoadedEmbedderOptions options;
+  options.n_threads = settings.threads;
+  options.n_ctx = settings.ctx;
+  options.embedder.max_queued = settings.max_running + settings.max_waiting;
+  options.on_progress = [&](float fraction) {
+    progress.update(fraction);
+    if (on_progress) on_progress(fraction);
+  };
+  return LoadedEmbedder::load(path, name, options);
+}
+
 Result<std::unique_ptr<LoadedModel>> load_named_model(
     std::string_view name_or_path, const ModelSettings& settings,
     const std::function<void(float)>& on_progress) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/loaded_embedder.h"
 #include "app/loaded_model.h"
 #include "base/options.h"
 #include "base/result.h"
@@ -48,7 +49,13 @@ void choose_cpu(const ModelSettings& settings);
 // What clients call the model in a file: its name without .gguf.
 [[nodiscard]] std::string model_name_of(const std::filesystem::path& path);
 
+// Whether a model embeds or ranks texts, and load_named_embedder() loads it.
+[[nodiscard]] Result<bool> embeds(std::string_view name_or_path);
+
 // on_progress is told the fraction done, 0 to 1; may be empty.
+[[nodiscard]] Result<std::unique_ptr<LoadedEmbedder>> load_named_embedder(
+    std::string_view name_or_path, const ModelSettings& settings,
+    const std::function<void(float)>& on_progress = {});
 [[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(
     std::string_view name_or_path, const ModelSettings& settings,
     const std::function<void(float)>& on_progress = {});

@@ -18,6 +18,7 @@
 #include <exception>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "api/access_log.h"
+#include "api/embedding_answerer.h"
 #include "api/pipeline_answerer.h"
 #include "api/routes.h"
 #include "api/web_files.h"
@@ -214,22 +216,41 @@ class Stopper {
   std::future<void> stopped_ = promise_.get_future();
 };
 
-// The stages above the network: the model, the pipeline, the answerer. Returns when the server has
-// drained, so that nothing uses them any more.
+// A model and what answers with it.
+struct Stages {
+  std::unique_ptr<LoadedModel> model;  // one that writes text, or
+  std::unique_ptr<LoadedEmbedder> embedder;
+  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Answerer> answerer;
+};
+
+Result<Stages> load_stages(const ServeOptions& options, Routes& routes) {
+  const auto on_progress = [&routes](float fraction) { routes.set_loading_progress(fraction); };
+  Stages stages;
+  JARIP_TRY(const bool makes_vectors, embeds(options.model));
+  if (makes_vectors) {
+    JARIP_TRY(stages.embedder, load_named_embedder(options.model, options.loading, on_progress));
+    stages.answerer = std::make_unique<EmbeddingAnswerer>(*stages.embedder);
+    return stages;
+  }
+  JARIP_TRY(stages.model, load_named_model(options.model, options.loading, on_progress));
+  stages.pipeline = std::make_unique<Pipeline>(*stages.model);
+  stages.answerer = std::make_unique<PipelineAnswerer>(*stages.pipeline, *stages.model);
+  return stages;
+}
+
+// The stages above the network. Returns when the server has drained, so that nothing uses them any
+// more.
 Result<void> answer_until_stopped(const ServeOptions& options, Routes& routes, Server& server,
                                   Stopper& stopper) {
   stopper.set_loading(true);
-  auto model = load_named_model(options.model, options.loading, [&routes](float fraction) {
-    routes.set_loading_progress(fraction);
-  });
+  const auto stages = load_stages(options, routes);
   stopper.set_loading(false);
-  if (!model) {
+  if (!stages) {
     stopper.stop_now();
-    return std::unexpected(std::move(model).error());
+    return std::unexpected(stages.error());
   }
-  Pipeline pipeline(**model);
-  PipelineAnswerer answerer(pipeline, **model);
-  routes.set_answerer(&answerer);
+  routes.set_answerer(stages->answerer.get());
   say(fmt::format("jarip listens on {}", address_of(options, server)));
   stopper.wait();
   routes.set_answerer(nullptr);
