@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak build model lint format fidelity families bench bench-servers overhead golden
+.PHONY: help serve test soak build model lint format fidelity families embeddings bench bench-servers overhead golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -51,6 +51,11 @@ families: ## Compare every family of models with llama.cpp and rewrite docs/mode
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/make_venv.py
 	@build/venv/bin/python tools/families.py --write
+
+embeddings: ## Compare models that embed or rank with llama.cpp and rewrite docs/models.md
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/make_venv.py
+	@build/venv/bin/python tools/embeddings.py --write
 
 bench: build ## Measure beside other programs, 15 minutes (ARGS=--quick, 2; ARGS=--write, the page)
 	@$(HOST_PACKAGES) build test

@@ -39,13 +39,16 @@ QUIET = {"browser", "wire"}
 # What a folder of tests/ needs besides the release.
 FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
                  "chat_template": ("templates",), "families": ("peer",), "formats": ("peer",),
-                 "originals": ("originals-packages", "node-packages")}
+                 "originals": ("originals-packages", "node-packages"),
+                 "embeddings": ("embeddings-packages", "peer")}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
 SERVERS_VENV = "build/bench/servers-venv"
 ORIGINALS_VENV = "build/originals-venv"
-PYTHON_OF = {"clients": f"{CLIENTS_VENV}/bin/python",
+EMBEDDINGS_VENV = "build/embeddings-venv"
+PYTHON_OF = {"embeddings": f"{EMBEDDINGS_VENV}/bin/python",
+             "clients": f"{CLIENTS_VENV}/bin/python",
              "originals": f"{ORIGINALS_VENV}/bin/python"}
 
 
@@ -164,6 +167,9 @@ def all_suites():
         Suite("templates", "python3 tools/fetch_templates.py", cores=0, step=True),
         Suite("originals-packages",
               f"python3 tools/make_venv.py {ORIGINALS_VENV} tests/originals/requirements.txt",
+              cores=0, step=True),
+        Suite("embeddings-packages",
+              f"python3 tools/make_venv.py {EMBEDDINGS_VENV} tests/embeddings/requirements.txt",
               cores=0, step=True),
         Suite("peer", "python3 -c 'import sys; sys.path.insert(0, \"tools\"); import peers; "
               "peers.PrebuiltLlama().prepare()'", cores=0, step=True),
