@@ -83,6 +83,7 @@ struct Embedder::State {
   bool stopping = false;
   EmbedId last_id = 0;
   std::unordered_set<EmbedId> unfinished;
+  std::size_t n_unfinished_texts = 0;
   std::vector<EmbedId> cancelled;  // bounded: each is unfinished and here once
   EngineStats counters;
 
@@ -201,6 +202,7 @@ void Embedder::State::finish(Request& request, std::optional<Error> error) {
   {
     const std::lock_guard lock(mutex);
     unfinished.erase(request.id);
+    n_unfinished_texts -= request.request.texts.size();
     ++(!error                                 ? counters.finished_end
        : error->code == ErrorCode::kCancelled ? counters.finished_cancelled
                                               : counters.finished_failed);
@@ -231,7 +233,10 @@ Result<EmbedId> Embedder::submit(EmbedRequest request, EmbedSink sink) {
   JARIP_CHECK(check(request, state_->model.facts()));
   const std::lock_guard lock(state_->mutex);
   if (state_->stopping) return fail(ErrorCode::kUnavailable, "the server is stopping");
-  if (state_->unfinished.size() >= state_->options.max_queued) {
+  const std::size_t n_texts = request.texts.size();
+  const bool fits = state_->unfinished.empty() ||
+                    state_->n_unfinished_texts + n_texts <= state_->options.max_queued_texts;
+  if (!fits || state_->unfinished.size() >= state_->options.max_queued) {
     return std::unexpected(Error{.code = ErrorCode::kUnavailable,
                                  .message = "too many requests are waiting; try again later",
                                  .where = {},
@@ -248,6 +253,7 @@ Result<EmbedId> Embedder::submit(EmbedRequest request, EmbedSink sink) {
     return fail(ErrorCode::kInternal, "the embedder's inbox is smaller than its queue");
   }
   state_->unfinished.insert(id);
+  state_->n_unfinished_texts += n_texts;
   return id;
 }
 

@@ -42,6 +42,9 @@ using EmbedId = std::uint64_t;
 
 struct EmbedderOptions {
   std::uint32_t max_queued = 256;  // requests; further ones are refused
+  // Texts of all of them, of which each holds its vector until its request ends; a single request
+  // may have more.
+  std::uint32_t max_queued_texts = 16384;
   // Tokens of one step; a longer text is a step of its own.
   std::uint32_t max_step_tokens = 256;
 };

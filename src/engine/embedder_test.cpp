@@ -188,5 +188,23 @@ TEST(Embedder, RefusesWhatCanNotBeComputed) {
   EXPECT_TRUE(running.get().has_value());
 }
 
+TEST(Embedder, HoldsTheVectorsOfSoManyTextsAndNoMore) {
+  FakeEmbedding model;
+  model.holds = true;
+  Embedder embedder(model, {.max_queued_texts = 10});
+  auto large = submit(embedder, request_of("a", 1, 20));  // by itself it may be larger
+  model.begun.acquire();
+  const auto refused = embedder.submit(request_of("b", 1, 1), [](Result<EmbedResult>) { FAIL(); });
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  model.holds = false;
+  model.go.release();
+  EXPECT_TRUE(large.get().has_value());
+  auto first = submit(embedder, request_of("a", 1, 5));
+  auto second = submit(embedder, request_of("b", 1, 5));
+  EXPECT_TRUE(first.get().has_value());
+  EXPECT_TRUE(second.get().has_value());
+}
+
 }  // namespace
 }  // namespace jarip
