@@ -7,6 +7,7 @@
 
 #include "base/exact_math.h"
 #include "base/random.h"
+#include "tensor/block_packing.h"
 #include "tensor/blocks.h"
 #include "tensor/half.h"
 
@@ -76,11 +77,6 @@ float farthest(std::span<const float> values) {
   return -least > most ? least : most;
 }
 
-std::uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
-}
-
 BlockQ8_0 encode_q8_0(std::span<const float, 32> values) {
   BlockQ8_0 block{.scale = f32_to_f16(std::abs(farthest(values)) / 127), .values = {}};
   const float factor = inverse(stored(block.scale));
@@ -94,11 +90,7 @@ BlockQ8_0 encode_q8_0(std::span<const float, 32> values) {
 BlockQ4_0 encode_q4_0(std::span<const float, 32> values) {
   BlockQ4_0 block{.scale = f32_to_f16(farthest(values) / -8), .nibbles = {}};
   const float factor = inverse(stored(block.scale));
-  for (int i = 0; i < 16; ++i) {
-    const unsigned low = nearest(values[i] * factor + 8, 15);
-    const unsigned high = nearest(values[i + 16] * factor + 8, 15);
-    block.nibbles[i] = static_cast<std::uint8_t>(low | (high << 4U));
-  }
+  pack_nibbles(block.nibbles, [&](unsigned i) { return nearest(values[i] * factor + 8, 15); });
   return block;
 }
 
@@ -108,31 +100,15 @@ BlockQ4_1 encode_q4_1(std::span<const float, 32> values) {
       .scale = f32_to_f16((most - least) / 15), .minimum = f32_to_f16(least), .nibbles = {}};
   const float factor = inverse(stored(block.scale));
   const float minimum = stored(block.minimum);
-  for (int i = 0; i < 16; ++i) {
-    const unsigned low = nearest((values[i] - minimum) * factor, 15);
-    const unsigned high = nearest((values[i + 16] - minimum) * factor, 15);
-    block.nibbles[i] = static_cast<std::uint8_t>(low | (high << 4U));
-  }
+  pack_nibbles(block.nibbles,
+               [&](unsigned i) { return nearest((values[i] - minimum) * factor, 15); });
   return block;
-}
-
-// The weights of a Q5_0 or Q5_1 block; weight(i) is that of value i.
-template <class Block, class Weight>
-void put_five_bits(Block& block, Weight weight) {
-  std::uint32_t fifth_bits = 0;
-  for (unsigned i = 0; i < 16; ++i) {
-    const unsigned low = weight(i);
-    const unsigned high = weight(i + 16);
-    block.nibbles[i] = static_cast<std::uint8_t>((low & 15U) | ((high & 15U) << 4U));
-    fifth_bits |= ((low >> 4U) << i) | ((high >> 4U) << (i + 16));
-  }
-  std::memcpy(block.fifth_bits, &fifth_bits, sizeof(fifth_bits));
 }
 
 BlockQ5_0 encode_q5_0(std::span<const float, 32> values) {
   BlockQ5_0 block{.scale = f32_to_f16(farthest(values) / -16), .fifth_bits = {}, .nibbles = {}};
   const float factor = inverse(stored(block.scale));
-  put_five_bits(block, [&](unsigned i) { return nearest(values[i] * factor + 16, 31); });
+  pack_five_bits(block, [&](unsigned i) { return nearest(values[i] * factor + 16, 31); });
   return block;
 }
 
@@ -144,7 +120,7 @@ BlockQ5_1 encode_q5_1(std::span<const float, 32> values) {
                   .nibbles = {}};
   const float factor = inverse(stored(block.scale));
   const float minimum = stored(block.minimum);
-  put_five_bits(block, [&](unsigned i) { return nearest((values[i] - minimum) * factor, 31); });
+  pack_five_bits(block, [&](unsigned i) { return nearest((values[i] - minimum) * factor, 31); });
   return block;
 }
 
@@ -188,20 +164,6 @@ struct SubBlocks {
   }
 };
 
-// Two bits of weight i of a Q2_K or Q3_K block.
-template <class Block>
-void put_two_bits(Block& block, std::size_t i, unsigned q) {
-  std::uint8_t& low = block.low[i / 128 * 32 + i % 32];
-  low = static_cast<std::uint8_t>(low | ((q & 3U) << (i % 128 / 32 * 2)));
-}
-
-// The bit above the others of weight i of a Q3_K or Q5_K block.
-template <class Block>
-void put_high_bit(Block& block, std::size_t i, unsigned bit) {
-  std::uint8_t& high = block.high[i % 32];
-  high = static_cast<std::uint8_t>(high | (bit << (i / 32)));
-}
-
 BlockQ2_K encode_q2_k(std::span<const float, 256> values) {
   constexpr int kMost = 3;
   const SubBlocks<16> subs(values, kMost, 15);
@@ -211,7 +173,7 @@ BlockQ2_K encode_q2_k(std::span<const float, 256> values) {
     block.packed[j] =
         static_cast<std::uint8_t>(subs.chosen[j].scale | (subs.chosen[j].minimum << 4));
   }
-  subs.each_weight(values, kMost, [&](std::size_t i, unsigned q) { put_two_bits(block, i, q); });
+  subs.each_weight(values, kMost, [&](std::size_t i, unsigned q) { pack_two_bits(block, i, q); });
   return block;
 }
 
@@ -222,30 +184,15 @@ BlockQ3_K encode_q3_k(std::span<const float, 256> values) {
   const float scale_factor = inverse(stored(block.scale));
   for (std::size_t j = 0; j < 16; ++j) {
     const unsigned chosen = nearest(scales[j] * scale_factor + 32, 63);
-    std::uint8_t& low = block.packed[j % 8];
-    std::uint8_t& high = block.packed[8 + j % 4];
-    low = static_cast<std::uint8_t>(low | ((chosen & 15U) << (j / 8 * 4)));
-    high = static_cast<std::uint8_t>(high | ((chosen >> 4U) << (j / 4 * 2)));
+    pack_q3_k_scale(block.packed, j, chosen);
     const float factor = inverse(stored(block.scale) * (static_cast<float>(chosen) - 32));
     for (std::size_t i = j * 16; i < j * 16 + 16; ++i) {
       const unsigned q = nearest(values[i] * factor + 4, 7);
-      put_two_bits(block, i, q);
-      put_high_bit(block, i, q >> 2U);
+      pack_two_bits(block, i, q);
+      pack_high_bit(block, i, q >> 2U);
     }
   }
   return block;
-}
-
-// The inverse of q4_k_scale().
-void pack_scale(std::uint8_t (&packed)[12], int j, SubBlockScale value) {
-  if (j < 4) {
-    packed[j] = static_cast<std::uint8_t>(packed[j] | value.scale);
-    packed[j + 4] = static_cast<std::uint8_t>(packed[j + 4] | value.minimum);
-    return;
-  }
-  packed[j + 4] = static_cast<std::uint8_t>((value.scale & 15U) | ((value.minimum & 15U) << 4U));
-  packed[j - 4] = static_cast<std::uint8_t>(packed[j - 4] | ((value.scale >> 4U) << 6U));
-  packed[j] = static_cast<std::uint8_t>(packed[j] | ((value.minimum >> 4U) << 6U));
 }
 
 // A block of Q4_K, or one of Q5_K without its fifth bits.
@@ -254,20 +201,14 @@ Block start_block(const SubBlocks<8>& subs) {
   Block block{};
   block.scale = subs.scale;
   block.minimum_scale = subs.minimum_scale;
-  for (int j = 0; j < 8; ++j) pack_scale(block.packed, j, subs.chosen[j]);
+  for (int j = 0; j < 8; ++j) pack_q4_k_scale(block.packed, j, subs.chosen[j]);
   return block;
-}
-
-template <class Block>
-void put_nibble(Block& block, std::size_t i, unsigned q) {
-  std::uint8_t& nibbles = block.nibbles[i / 64 * 32 + i % 32];
-  nibbles = static_cast<std::uint8_t>(nibbles | ((q & 15U) << (i % 64 / 32 * 4)));
 }
 
 BlockQ4_K encode_q4_k(std::span<const float, 256> values) {
   const SubBlocks<8> subs(values, 15, 63);
   auto block = start_block<BlockQ4_K>(subs);
-  subs.each_weight(values, 15, [&](std::size_t i, unsigned q) { put_nibble(block, i, q); });
+  subs.each_weight(values, 15, [&](std::size_t i, unsigned q) { pack_nibble(block, i, q); });
   return block;
 }
 
@@ -275,14 +216,15 @@ BlockQ5_K encode_q5_k(std::span<const float, 256> values) {
   const SubBlocks<8> subs(values, 31, 63);
   auto block = start_block<BlockQ5_K>(subs);
   subs.each_weight(values, 31, [&](std::size_t i, unsigned q) {
-    put_nibble(block, i, q);
-    put_high_bit(block, i, q >> 4U);
+    pack_nibble(block, i, q);
+    pack_high_bit(block, i, q >> 4U);
   });
   return block;
 }
 
 BlockQ6_K encode_q6_k(std::span<const float, 256> values) {
   float scales[16];
+  float factors[16];
   for (int j = 0; j < 16; ++j) scales[j] = farthest(values.subspan(j * 16, 16)) / -32;
   BlockQ6_K block{
       .low = {}, .high = {}, .scales = {}, .scale = f32_to_f16(std::abs(farthest(scales)) / 127)};
@@ -290,16 +232,9 @@ BlockQ6_K encode_q6_k(std::span<const float, 256> values) {
   for (int j = 0; j < 16; ++j) {
     const int chosen = static_cast<int>(nearest(scales[j] * scale_factor + 128, 255)) - 128;
     block.scales[j] = static_cast<std::int8_t>(chosen);
-    const float factor = inverse(stored(block.scale) * static_cast<float>(chosen));
-    for (int i = j * 16; i < j * 16 + 16; ++i) {
-      const unsigned q = nearest(values[i] * factor + 32, 63);
-      const int quarter = i % 128 / 32;
-      std::uint8_t& low = block.low[i / 128 * 64 + quarter % 2 * 32 + i % 32];
-      std::uint8_t& high = block.high[i / 128 * 32 + i % 32];
-      low = static_cast<std::uint8_t>(low | ((q & 15U) << (quarter < 2 ? 0U : 4U)));
-      high = static_cast<std::uint8_t>(high | ((q >> 4U) << static_cast<unsigned>(2 * quarter)));
-    }
+    factors[j] = inverse(stored(block.scale) * static_cast<float>(chosen));
   }
+  pack_levels(block, [&](std::size_t i) { return nearest(values[i] * factors[i / 16] + 32, 63); });
   return block;
 }
 
@@ -317,11 +252,7 @@ unsigned nearest_of(const std::int8_t (&values)[16], float x) {
 
 void put_nearest_values(std::span<const float> values, const std::int8_t (&choices)[16],
                         float factor, std::uint8_t (&nibbles)[16]) {
-  for (std::size_t i = 0; i < 16; ++i) {
-    const unsigned low = nearest_of(choices, values[i] * factor);
-    const unsigned high = nearest_of(choices, values[i + 16] * factor);
-    nibbles[i] = static_cast<std::uint8_t>(low | (high << 4U));
-  }
+  pack_nibbles(nibbles, [&](unsigned i) { return nearest_of(choices, values[i] * factor); });
 }
 
 // The scale that takes the value farthest from zero to the farthest choice, -127.
@@ -343,9 +274,7 @@ BlockIQ4_XS encode_iq4_xs(std::span<const float, 256> values) {
   const float scale_factor = inverse(stored(block.scale));
   for (std::size_t j = 0; j < 8; ++j) {
     const unsigned chosen = nearest(scales[j] * scale_factor + 32, 63);
-    std::uint8_t& low = block.scales_low[j / 2];
-    low = static_cast<std::uint8_t>(low | ((chosen & 15U) << (j % 2 * 4)));
-    block.scales_high = static_cast<std::uint16_t>(block.scales_high | ((chosen >> 4U) << (2 * j)));
+    pack_iq4_xs_scale(block, j, chosen);
     const float scale = stored(block.scale) * (static_cast<float>(chosen) - 32);
     put_nearest_values(values.subspan(j * 32, 32), kIQ4Values, inverse(scale), block.nibbles[j]);
   }
@@ -382,7 +311,7 @@ void encode_weights(Format format, std::span<const float> values, std::span<std:
     case Format::kF16:
       return encode_blocks<1>(values, out, [](auto block) { return f32_to_f16(block[0]); });
     case Format::kBF16:
-      return encode_blocks<1>(values, out, [](auto block) { return to_bf16(block[0]); });
+      return encode_blocks<1>(values, out, [](auto block) { return f32_to_bf16(block[0]); });
     case Format::kQ8_0:
       return encode_blocks<32>(values, out, encode_q8_0);
     case Format::kQ4_0:

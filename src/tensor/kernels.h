@@ -101,6 +101,27 @@ struct PageKernels {
   void (*attend)(const AttentionTask& task);
 };
 
+// Sixteen groups of weights that share a scale each, group by group in the lanes, and one way to
+// round them: level = (value + offset) * inverse, to the nearest of the levels.
+struct LevelTrial {
+  const float* values;      // [n, 16]
+  const float* importance;  // [n, 16]: what each value's error weighs
+  std::uint32_t n;          // values in a group
+  float inverse[16];        // of each group's scale
+  float offset[16];
+  float least, most;  // levels are the whole numbers from here to there, within int8,
+  // or, if there are choices, these, ascending and within int8; of two as near, the greater.
+  std::span<const std::int8_t> choices;
+};
+
+// Sums over each group of importance * level, * level^2 and * level * value. Each is a chain of
+// multiply-adds in the order of the values.
+struct LevelSums {
+  float level[16];
+  float square[16];
+  float product[16];
+};
+
 struct Kernels {
   std::string_view name;
 
@@ -139,6 +160,9 @@ struct Kernels {
 
   // Writes task.out from the parts of all its ranges.
   void (*merge_attention)(const AttentionTask& task);
+
+  // levels: [n, 16], where the chosen ones go, or null.
+  void (*try_levels)(const LevelTrial& trial, LevelSums& sums, std::int8_t* levels);
 
   // What limits all of the above, for limits.h: rounds of int8 dot products and of f32
   // multiply-adds out of registers, and reading n floats, a multiple of 64. Results only keep the

@@ -3,6 +3,7 @@
 
 #include "tensor/cpu/attention_text.h"
 #include "tensor/cpu/kv_text.h"
+#include "tensor/cpu/levels_text.h"
 #include "tensor/cpu/limits_text.h"
 #include "tensor/cpu/matmul_text.h"
 #include "tensor/cpu/row_text.h"
@@ -29,6 +30,7 @@ constexpr Kernels make_kernels() {
           rotate<V>,
           {make_page_kernels<V, F16Page<V>>(), make_page_kernels<V, Q8Page<V>>()},
           merge_attention<V>,
+          try_levels<V>,
           spin_dot<V>,
           spin_fma<V>,
           spin_read<V>};
