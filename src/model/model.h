@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "model/config.h"
 #include "model/gguf.h"
+#include "model/input_observer.h"
 #include "model/step_profile.h"
 #include "model/tokenizer.h"
 #include "tensor/kv_format.h"
@@ -61,6 +62,10 @@ class Model {
   // Fills in a profile of the steps that follow, until it is called with null. Paths that have no
   // parts to tell apart leave it as it is.
   virtual void set_profile(StepProfile* /*profile*/) {}
+
+  // Shows the observer what the products of the steps that follow read, until it is called with
+  // null. Only the optimized path does.
+  virtual void set_observer(InputObserver* /*observer*/) {}
 };
 
 // What a step gives for each token that logits are wanted after.

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
-#include <mutex>
-#include <optional>
 #include <utility>
 
+#include "base/first_error.h"
 #include "model/gguf_writer.h"
 #include "model/synth_embedding.h"
 #include "model/synth_vocabulary.h"
@@ -277,26 +275,6 @@ Result<void> write_stretch(const NewFile& file, const SynthTensor& tensor, const
   }
   return file.write_at(stretch.offset, bytes);
 }
-
-// The first error that a task met; the tasks after it do nothing.
-class FirstError {
- public:
-  [[nodiscard]] bool is_set() const { return is_set_.load(std::memory_order_relaxed); }
-  void set(Error error) {
-    const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::move(error);
-    is_set_.store(true, std::memory_order_relaxed);
-  }
-  [[nodiscard]] Result<void> result() {
-    if (error_) return std::unexpected(*std::move(error_));
-    return {};
-  }
-
- private:
-  std::mutex mutex_;
-  std::atomic<bool> is_set_{false};
-  std::optional<Error> error_;
-};
 
 }  // namespace
 

@@ -106,22 +106,27 @@ void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv
 
 void Transformer::run_layer(std::uint32_t layer) {
   const LayerWeights& w = layers_[layer];
+  const Rows all{0, n_tokens_};
   float* residual = residual_.data();
   normalize(residual, n_tokens_, w.attention_norm);
+  show(ProductInput::kAttention, layer, 0, normed_, all, config_.d_model);
   lap(StepPart::kNorm);
   project_heads(layer);
   if (config_.head_norm == HeadNorm::kAllHeads) normalize_all_heads(layer);
   lap(StepPart::kQkv, n_tokens_, {&w.query.matrix, &w.key.matrix, &w.value.matrix});
   attend(layer);
+  show(ProductInput::kAttentionOut, layer, 0, attended_, all, query_dim());
   lap_attention(attention_[plan_of(layer)]);
   add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm);
   lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out.matrix});
 
   normalize(residual, n_tokens_, w.ff_norm);
   lap(StepPart::kNorm);
-  if (config_.n_experts != 0) return run_experts(w);
+  if (config_.n_experts != 0) return run_experts(layer);
   const FeedForward& ff = w.experts.front();
-  gate_and_up(ff, {normed_.data(), &quantized_}, {0, n_tokens_});
+  show(ProductInput::kFeedForward, layer, 0, normed_, all, config_.d_model);
+  gate_and_up(ff, {normed_.data(), &quantized_}, all);
+  show(ProductInput::kDown, layer, 0, hidden_, all, config_.d_ff);
   lap(StepPart::kGateUp, n_tokens_, {&ff.gate.matrix, &ff.up.matrix});
   add_to_residual({hidden_.data(), &quantized_hidden_}, ff.down, w.ff_post_norm);
   lap(StepPart::kDown, n_tokens_, {&ff.down.matrix});
@@ -497,6 +502,7 @@ void Transformer::project_logits(std::span<const SequenceChunk> chunks, std::spa
     std::memcpy(logits.data(), normed_.data(), n_rows * d * sizeof(float));
     return lap(StepPart::kOutput);
   }
+  show(ProductInput::kOutput, 0, 0, normed_, {0, n_rows}, config_.d_model);
   const PackedMatrix& output = output_ ? *output_ : embedding_;
   multiply({0, n_rows}, {normed_.data(), &quantized_}, output, logits.data(), Epilogue::kStore);
   finish_logits(logits.first(std::size_t{n_rows} * config_.n_vocab));

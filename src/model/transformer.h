@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "model/attention_plan.h"
 #include "model/config.h"
+#include "model/input_observer.h"
 #include "model/layer_weights.h"
 #include "model/model.h"
 #include "model/rope.h"
@@ -37,6 +38,7 @@ class Transformer final : public Model {
   void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
             std::span<float> logits) override;
   void set_profile(StepProfile* profile) override { profile_ = profile; }
+  void set_observer(InputObserver* observer) override { observer_ = observer; }
 
  private:
   // One token of the step: which page slot takes its keys and values.
@@ -80,7 +82,7 @@ class Transformer final : public Model {
   void finish_logits(std::span<float> logits);
 
   // The feed-forward of many experts, transformer_experts.cpp.
-  void run_experts(const LayerWeights& weights);
+  void run_experts(std::uint32_t layer);
   void route(const Projection& router);
   void choose_experts(std::span<float> scores, std::span<ExpertUse> uses) const;
   void gather_rows();
@@ -90,6 +92,16 @@ class Transformer final : public Model {
   void project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows, float* scratch);
   void rotate_head(std::uint32_t layer, std::uint32_t row, float scale, float* head) const;
   [[nodiscard]] std::uint32_t gate_tiles_per_task(std::uint32_t n_rows) const;
+
+  // Rows of what a product is about to read, or has read, to the observer, if there is one.
+  void show(ProductInput input, std::uint32_t layer, std::uint32_t expert,
+            const std::vector<float>& from, const Rows& rows, std::uint32_t n_cols) const {
+    if (observer_ == nullptr) return;
+    const std::size_t n = rows.end - rows.begin;
+    observer_->on_rows(input, layer, expert,
+                       std::span(from).subspan(std::size_t{rows.begin} * n_cols, n * n_cols),
+                       n_cols);
+  }
 
   // Laps of the profile, if there is one.
   void lap(StepPart part, const StepWork& work = {}) {
@@ -124,6 +136,7 @@ class Transformer final : public Model {
   std::optional<PackedMatrix> output_;  // absent when tied to the embedding
 
   StepProfile* profile_ = nullptr;
+  InputObserver* observer_ = nullptr;
 
   // Scratch of a step, grown to the largest seen.
   std::uint32_t n_tokens_ = 0;

@@ -19,7 +19,8 @@ void grow(std::vector<T>& scratch, std::size_t n) {
 
 }  // namespace
 
-void Transformer::run_experts(const LayerWeights& w) {
+void Transformer::run_experts(std::uint32_t layer) {
+  const LayerWeights& w = layers_[layer];
   route(w.router);
   gather_rows();
   lap(StepPart::kGateUp, n_tokens_, {&w.router.matrix});
@@ -27,7 +28,9 @@ void Transformer::run_experts(const LayerWeights& w) {
     const Rows rows{expert_begin_[i], expert_begin_[i + 1]};
     if (rows.begin == rows.end) continue;
     const FeedForward& expert = w.experts[i];
+    show(ProductInput::kFeedForward, layer, i, gathered_, rows, config_.d_model);
     gate_and_up(expert, {gathered_.data(), &quantized_gathered_}, rows);
+    show(ProductInput::kDown, layer, i, hidden_, rows, config_.d_ff);
     lap(StepPart::kGateUp, rows.end - rows.begin, {&expert.gate.matrix, &expert.up.matrix});
     multiply(rows, {hidden_.data(), &quantized_hidden_}, expert.down.matrix, given_.data(),
              Epilogue::kStore);

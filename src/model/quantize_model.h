@@ -1,0 +1,41 @@
+// A model file written anew with its matrices in other block formats; what else it holds stays.
+// Free functions; the caller's thread and pool.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "base/new_file.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "model/gguf.h"
+#include "model/importance.h"
+#include "model/synth_formats.h"
+
+namespace jarip {
+
+struct QuantizeRequest {
+  const GgufFile* source = nullptr;
+  SynthFormat format = SynthFormat::kQ4_K_M;
+  const Importance* importance = nullptr;  // may be null
+  std::filesystem::path path;
+  Existing existing = Existing::kRefuse;
+  // On the calling thread; false stops the work. May be empty.
+  std::function<bool(float fraction)> on_progress = {};
+};
+
+struct QuantizeReport {
+  std::uint64_t n_bytes = 0;    // of the new file
+  std::uint64_t n_weights = 0;  // of all tensors
+  std::uint32_t n_matrices = 0;
+  std::uint32_t n_requantized = 0;         // matrices that were below 16 bits before
+  std::uint32_t n_without_importance = 0;  // matrices of which the given importance knows nothing
+};
+
+// Errors: kInvalidArgument (a file that is one of several parts), kCorrupt (weights that aren't
+// finite, naming the tensor), kCancelled, those of NewFile.
+[[nodiscard]] Result<QuantizeReport> quantize_model(const QuantizeRequest& request,
+                                                    ThreadPool& pool);
+
+}  // namespace jarip
