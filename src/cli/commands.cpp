@@ -362,6 +362,102 @@ Command declare_bench(BenchOptions& options) {
   return command;
 }
 
+std::vector<std::pair<std::string_view, SynthFormat>> file_formats() {
+  std::vector<std::pair<std::string_view, SynthFormat>> formats;
+  for (const SynthFormatRow& row : synth_formats()) formats.emplace_back(row.name, row.format);
+  return formats;
+}
+
+void declare_force(OptionSet& set, bool& force) {
+  set.add_switch({.name = "force",
+                  .help = {"Replace a file of that name", "같은 이름의 파일이 있으면 바꾼다"},
+                  .reach = Reach::kFlag},
+                 force);
+}
+
+Command declare_quantize(QuantizeOptions& options) {
+  Command command{
+      .name = "quantize",
+      .summary = {"Write a model file anew in a smaller format.",
+                  "모델 파일을 더 작은 형식으로 다시 쓴다."},
+      .more =
+          {"The format is what others call a file type: most matrices get it, those that matter\n"
+           "more a finer one. With an importance matrix, errors go where they cost least.\n"
+           "\n"
+           "  jarip quantize model-f16.gguf --format q4_k_m\n"
+           "  jarip quantize model-f16.gguf small.gguf --format iq4_xs --imatrix model.imatrix",
+           "형식은 흔히 말하는 파일 종류다. 행렬 대부분이 그 형식이 되고, 더 중요한 행렬은 더\n"
+           "정밀한 형식이 된다. 중요도 행렬을 주면 오차가 덜 해로운 곳으로 간다.\n"
+           "\n"
+           "  jarip quantize model-f16.gguf --format q4_k_m\n"
+           "  jarip quantize model-f16.gguf small.gguf --format iq4_xs --imatrix model.imatrix"},
+      .run = [&options] { return run_quantize(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.source);
+  set.add_argument("OUTPUT",
+                   {"Where to write; without it, MODEL-FORMAT.gguf in this folder",
+                    "쓸 파일. 없으면 이 폴더의 모델-형식.gguf"},
+                   options.output);
+  set.add_choice<SynthFormat>({.name = "format",
+                               .value_name = "WORD",
+                               .help = {"How its weights are stored", "가중치를 저장할 형식"},
+                               .reach = Reach::kFlag},
+                              options.format, file_formats());
+  set.add_text({.name = "imatrix",
+                .value_name = "FILE",
+                .help = {"How much each column matters: a file of jarip imatrix",
+                         "열마다 얼마나 중요한지 적은 파일(jarip imatrix가 만든다)"},
+                .reach = Reach::kFlag},
+               options.imatrix);
+  declare_force(set, options.force);
+  declare_threads(set, options.threads);
+  return command;
+}
+
+Command declare_imatrix(ImatrixOptions& options) {
+  Command command{
+      .name = "imatrix",
+      .summary = {"Measure which columns of a model's matrices matter, for jarip quantize.",
+                  "모델 행렬의 어느 열이 중요한지 잰다. jarip quantize에 쓴다."},
+      .more =
+          {"The model reads text like what it will be used for; some hundred thousand words do.\n"
+           "\n"
+           "  jarip imatrix model-f16.gguf text.txt -o model.imatrix\n"
+           "  jarip quantize model-f16.gguf --format q4_k_m --imatrix model.imatrix",
+           "모델이 쓰일 일과 비슷한 글을 읽힌다. 수십만 단어면 넉넉하다.\n"
+           "\n"
+           "  jarip imatrix model-f16.gguf text.txt -o model.imatrix\n"
+           "  jarip quantize model-f16.gguf --format q4_k_m --imatrix model.imatrix"},
+      .run = [&options] { return run_imatrix(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("MODEL", kModelHelp, options.model);
+  set.add_argument(
+      "TEXT",
+      {"A file of text; standard input if it is -", "글이 든 파일. - 이면 표준 입력에서 읽는다"},
+      options.text);
+  set.add_text({.name = "output",
+                .letter = 'o',
+                .value_name = "FILE",
+                .help = {"Where to write; without it, MODEL.imatrix.gguf in this folder",
+                         "쓸 파일. 없으면 이 폴더의 모델.imatrix.gguf"},
+                .reach = Reach::kFlag},
+               options.output);
+  set.add_number<std::uint32_t>({.name = "chunk",
+                                 .value_name = "N",
+                                 .help = {"Tokens that are read together", "함께 읽는 토큰 수"},
+                                 .reach = Reach::kFlag},
+                                options.chunk, {16, 65536});
+  set.add_number<std::uint32_t>(
+      {.name = "chunks",
+       .value_name = "N",
+       .help = {"How many are read; 0 is all of the text", "읽을 묶음 수. 0이면 글 전체"},
+       .reach = Reach::kFlag},
+      options.chunks, {0, 1'000'000});
+  declare_force(set, options.force);
+  declare_threads(set, options.threads);
+  return command;
+}
+
 Command declare_synth(SynthOptions& options) {
   Command command{
       .name = "synth",
@@ -378,8 +474,6 @@ Command declare_synth(SynthOptions& options) {
       .run = [&options] { return run_synth(options); }};
   std::vector<std::pair<std::string_view, const SynthShape*>> shapes;
   for (const SynthShape& shape : synth_shapes()) shapes.emplace_back(shape.name, &shape);
-  std::vector<std::pair<std::string_view, SynthFormat>> formats;
-  for (const SynthFormatRow& row : synth_formats()) formats.emplace_back(row.name, row.format);
   options.shape = shapes.front().second;
   OptionSet& set = command.options;
   set.add_choice<const SynthShape*>({.name = "shape",
@@ -406,7 +500,7 @@ Command declare_synth(SynthOptions& options) {
                                .value_name = "WORD",
                                .help = {"How its weights are stored", "가중치를 저장할 형식"},
                                .reach = Reach::kFlag},
-                              options.format, std::move(formats));
+                              options.format, file_formats());
   set.add_number<std::uint64_t>(
       {.name = "seed",
        .value_name = "N",
@@ -421,10 +515,7 @@ Command declare_synth(SynthOptions& options) {
                          "쓸 파일. 없으면 이 폴더의 계열-크기-형식.gguf"},
                 .reach = Reach::kFlag},
                options.output);
-  set.add_switch({.name = "force",
-                  .help = {"Replace a file of that name", "같은 이름의 파일이 있으면 바꾼다"},
-                  .reach = Reach::kFlag},
-                 options.force);
+  declare_force(set, options.force);
   declare_threads(set, options.threads);
   return command;
 }
@@ -475,6 +566,8 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_inspect(options.inspect));
   commands.push_back(declare_tokenize(options.tokenize));
   commands.push_back(declare_bench(options.bench));
+  commands.push_back(declare_quantize(options.quantize));
+  commands.push_back(declare_imatrix(options.imatrix));
   commands.push_back(declare_synth(options.synth));
   commands.push_back(declare_version());
   return commands;

@@ -9,11 +9,13 @@
 #include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
+#include "cli/imatrix.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
 #include "cli/keys.h"
 #include "cli/models.h"
 #include "cli/pull.h"
+#include "cli/quantize.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 #include "cli/synth.h"
@@ -32,6 +34,7 @@ struct GlobalOptions {
 struct CommandOptions {
   BenchOptions bench;
   ChatOptions chat;
+  ImatrixOptions imatrix;
   ImportOptions import;
   InspectOptions inspect;
   KeysCreateOptions keys_create;
@@ -39,6 +42,7 @@ struct CommandOptions {
   KeysRevokeOptions keys_revoke;
   ModelsOptions models;
   PullOptions pull;
+  QuantizeOptions quantize;
   RunOptions run;
   ServeOptions serve;
   SynthOptions synth;

@@ -5,10 +5,13 @@ import subprocess
 PATIENCE_S = 120
 
 
+PROGRESS = ("jarip: loading ", "jarip: writing ")
+
+
 def told(done):
-    """What standard error said, but for the line that a slow machine gets of loading."""
+    """What standard error said, but for the lines that a slow machine gets of its progress."""
     lines = done.stderr.decode().splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("jarip: loading "))
+    return "".join(line for line in lines if not line.startswith(PROGRESS))
 
 
 class Jarip:
@@ -22,8 +25,8 @@ class Jarip:
     def command(self, *arguments):
         return [self.binary, *map(str, arguments)]
 
-    def __call__(self, *arguments, stdin="", **variables):
-        return subprocess.run(self.command(*arguments), input=stdin.encode(),
+    def __call__(self, *arguments, stdin="", cwd=None, **variables):
+        return subprocess.run(self.command(*arguments), input=stdin.encode(), cwd=cwd,
                               capture_output=True, timeout=PATIENCE_S, check=False,
                               env={**self.environment, **variables})
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "chat", "serve", "keys create", "keys list", "keys revoke", "models", "import",
-            "inspect", "tokenize", "bench", "synth", "version"]
+            "inspect", "tokenize", "bench", "quantize", "imatrix", "synth", "version"]
 
 
 def test_no_command_says_what_there_is(jarip):
