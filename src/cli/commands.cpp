@@ -362,10 +362,10 @@ Command declare_bench(BenchOptions& options) {
   return command;
 }
 
-std::vector<std::pair<std::string_view, SynthFormat>> file_formats() {
-  std::vector<std::pair<std::string_view, SynthFormat>> formats;
-  for (const SynthFormatRow& row : synth_formats()) formats.emplace_back(row.name, row.format);
-  return formats;
+std::vector<std::pair<std::string_view, FileType>> choices_of_file_types() {
+  std::vector<std::pair<std::string_view, FileType>> types;
+  for (const FileTypeRow& row : file_types()) types.emplace_back(row.name, row.type);
+  return types;
 }
 
 void declare_force(OptionSet& set, bool& force) {
@@ -398,11 +398,11 @@ Command declare_quantize(QuantizeOptions& options) {
                    {"Where to write; without it, MODEL-FORMAT.gguf in this folder",
                     "쓸 파일. 없으면 이 폴더의 모델-형식.gguf"},
                    options.output);
-  set.add_choice<SynthFormat>({.name = "format",
-                               .value_name = "WORD",
-                               .help = {"How its weights are stored", "가중치를 저장할 형식"},
-                               .reach = Reach::kFlag},
-                              options.format, file_formats());
+  set.add_choice<FileType>({.name = "format",
+                            .value_name = "WORD",
+                            .help = {"How its weights are stored", "가중치를 저장할 형식"},
+                            .reach = Reach::kFlag},
+                           options.format, choices_of_file_types());
   set.add_text({.name = "imatrix",
                 .value_name = "FILE",
                 .help = {"How much each column matters: a file of jarip imatrix",
@@ -496,11 +496,11 @@ Command declare_synth(SynthOptions& options) {
        .help = {"The family whose layers it has", "어느 모델 계열의 층으로 만들지"},
        .reach = Reach::kFlag},
       options.family, std::move(families));
-  set.add_choice<SynthFormat>({.name = "format",
-                               .value_name = "WORD",
-                               .help = {"How its weights are stored", "가중치를 저장할 형식"},
-                               .reach = Reach::kFlag},
-                              options.format, file_formats());
+  set.add_choice<FileType>({.name = "format",
+                            .value_name = "WORD",
+                            .help = {"How its weights are stored", "가중치를 저장할 형식"},
+                            .reach = Reach::kFlag},
+                           options.format, choices_of_file_types());
   set.add_number<std::uint64_t>(
       {.name = "seed",
        .value_name = "N",

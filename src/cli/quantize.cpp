@@ -23,7 +23,7 @@ namespace {
 std::filesystem::path path_of_result(const QuantizeOptions& options,
                                      const std::filesystem::path& source) {
   if (options.output) return *options.output;
-  return fmt::format("{}-{}.gguf", source.stem().native(), synth_format_row(options.format).name);
+  return fmt::format("{}-{}.gguf", source.stem().native(), file_type_row(options.format).name);
 }
 
 void advise(const QuantizeReport& report) {

@@ -5,14 +5,14 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/synth_formats.h"
+#include "model/file_types.h"
 
 namespace jarip {
 
 struct QuantizeOptions {
   std::string source;                 // the path of a GGUF file
   std::optional<std::string> output;  // none: named after source and format, in this folder
-  SynthFormat format = SynthFormat::kQ4_K_M;
+  FileType format = FileType::kQ4_K_M;
   std::string imatrix;  // a file of `jarip imatrix`; empty: none
   bool force = false;
   unsigned threads = 0;  // 0: the cores available to the process

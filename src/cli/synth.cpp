@@ -18,7 +18,7 @@ Result<void> run_synth(const SynthOptions& options) {
         fmt::format("--tiny is --shape {}: leave one of them out", synth_shapes().front().name),
         "tiny");
   }
-  const std::string_view format = synth_format_row(options.format).name;
+  const std::string_view format = file_type_row(options.format).name;
   const std::filesystem::path path =
       options.output.empty()
           ? fmt::format("{}-{}.gguf", synth_name(*options.shape, *options.family), format)

@@ -14,7 +14,7 @@ struct SynthOptions {
   const SynthShape* shape = nullptr;
   bool tiny = false;  // the smallest shape, whatever it is called
   const SynthFamily* family = nullptr;
-  SynthFormat format = SynthFormat::kQ4_K_M;
+  FileType format = FileType::kQ4_K_M;
   std::uint64_t seed = 0;
   std::string output;  // empty: named after family, shape and format, in the current folder
   bool force = false;

@@ -31,7 +31,7 @@ class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
                                          std::string(GetParam()->name) + ".gguf");
     EXPECT_TRUE(write_synthetic_model({.shape = synth_shapes().data(),
                                        .family = GetParam(),
-                                       .format = SynthFormat::kQ8_0,
+                                       .format = FileType::kQ8_0,
                                        .seed = 6,
                                        .path = path_},
                                       pool_));

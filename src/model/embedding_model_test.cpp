@@ -35,7 +35,7 @@ class Embeddings : public testing::TestWithParam<const SynthFamily*> {
     ThreadPool pool(2);
     EXPECT_TRUE(write_synthetic_model({.shape = synth_shapes().data(),
                                        .family = GetParam(),
-                                       .format = SynthFormat::kQ8_0,
+                                       .format = FileType::kQ8_0,
                                        .seed = 3,
                                        .path = path_},
                                       pool)

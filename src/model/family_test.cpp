@@ -35,7 +35,7 @@ class FamilyModel : public testing::TestWithParam<const SynthFamily*> {
     ThreadPool pool(2);
     const auto written = write_synthetic_model({.shape = synth_shapes().data(),
                                                 .family = GetParam(),
-                                                .format = SynthFormat::kF16,
+                                                .format = FileType::kF16,
                                                 .seed = 3,
                                                 .path = path_},
                                                pool);

@@ -125,11 +125,11 @@ std::vector<Answer> answers(Sequences& sequences, std::uint32_t count, std::uint
 }
 
 struct PureCase {
-  SynthFormat weights;
+  FileType weights;
   KvFormat kv = KvFormat::kF16;
 
   [[nodiscard]] std::string name() const {
-    return std::string(synth_format_row(weights).name) + "_kv_" + std::string(kv_format_name(kv));
+    return std::string(file_type_row(weights).name) + "_kv_" + std::string(kv_format_name(kv));
   }
 };
 
@@ -212,10 +212,9 @@ TEST_P(PureLogits, TakeNoAllocationOnceAStepOfTheirSizeHasRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, PureLogits,
-                         testing::Values(PureCase{SynthFormat::kBF16}, PureCase{SynthFormat::kQ8_0},
-                                         PureCase{SynthFormat::kQ4_0},
-                                         PureCase{SynthFormat::kQ4_K_M},
-                                         PureCase{SynthFormat::kQ4_0, KvFormat::kQ8_0}),
+                         testing::Values(PureCase{FileType::kBF16}, PureCase{FileType::kQ8_0},
+                                         PureCase{FileType::kQ4_0}, PureCase{FileType::kQ4_K_M},
+                                         PureCase{FileType::kQ4_0, KvFormat::kQ8_0}),
                          [](const auto& info) { return info.param.name(); });
 
 }  // namespace

@@ -36,7 +36,7 @@ bool is_quantized(const GgufTensor& tensor) {
 
 // What the formats of all tensors depend on.
 struct Plan {
-  const SynthFormatRow& row;
+  const FileTypeRow& row;
   std::uint32_t n_layers;
   std::uint32_t n_group;
   bool has_output;  // apart from the embedding
@@ -52,10 +52,10 @@ std::uint32_t number_of(const GgufFile& file, std::string_view key, std::uint32_
                                                     : otherwise;
 }
 
-Plan make_plan(const GgufFile& file, SynthFormat format) {
+Plan make_plan(const GgufFile& file, FileType format) {
   const std::uint32_t n_heads = number_of(file, "attention.head_count", 1);
   const std::uint32_t n_kv_heads = number_of(file, "attention.head_count_kv", n_heads);
-  return {.row = synth_format_row(format),
+  return {.row = file_type_row(format),
           .n_layers = number_of(file, "block_count", 1),
           .n_group = std::max(n_heads / n_kv_heads, 1U),
           .has_output = file.find_tensor("output.weight") != nullptr};
@@ -79,7 +79,7 @@ Format Plan::format_of(const GgufTensor& tensor) const {
     format = row.favoured;
   }
   return format_at(
-      row.format, format,
+      row.type, format,
       {.name = name, .n_layers = n_layers, .n_group = n_group, .n_cols = tensor.shape[0]});
 }
 
@@ -157,7 +157,7 @@ class ModelQuantizer {
     const GgufFile& source = *request_.source;
     const Plan plan = make_plan(source, request_.format);
     GgufWriter writer;
-    add_metadata(writer, source, plan.row.file_type);
+    add_metadata(writer, source, plan.row.number);
     if (request_.importance != nullptr) add_importance(writer, *request_.importance);
     const std::uint64_t alignment = source.alignment();
     std::uint64_t end = 0;  // of the data section so far

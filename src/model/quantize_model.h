@@ -9,15 +9,15 @@
 #include "base/new_file.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/file_types.h"
 #include "model/gguf.h"
 #include "model/importance.h"
-#include "model/synth_formats.h"
 
 namespace jarip {
 
 struct QuantizeRequest {
   const GgufFile* source = nullptr;
-  SynthFormat format = SynthFormat::kQ4_K_M;
+  FileType format = FileType::kQ4_K_M;
   const Importance* importance = nullptr;  // may be null
   std::filesystem::path path;
   Existing existing = Existing::kRefuse;

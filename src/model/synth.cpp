@@ -65,7 +65,7 @@ constexpr std::array kShapes = {
 // normalized row as it is, and the two that add to the residual stream share its growth.
 class TensorList {
  public:
-  TensorList(const SynthShape& shape, const SynthFormatRow& formats, const SynthFamily& family)
+  TensorList(const SynthShape& shape, const FileTypeRow& formats, const SynthFamily& family)
       : shape_(shape),
         formats_(formats),
         family_(family),
@@ -83,11 +83,11 @@ class TensorList {
   // n of them, one after the other.
   void add_matrix(std::string name, Format format, std::uint64_t n_rows, std::uint64_t n_cols,
                   float gain = 1, std::uint64_t n = 1) {
-    const SynthPlace place{.name = name,
-                           .n_layers = n_layers_,
-                           .n_group = shape_.n_heads / shape_.n_kv_heads,
-                           .n_cols = n_cols};
-    const Format chosen = format_at(formats_.format, format, place);
+    const MatrixPlace place{.name = name,
+                            .n_layers = n_layers_,
+                            .n_group = shape_.n_heads / shape_.n_kv_heads,
+                            .n_cols = n_cols};
+    const Format chosen = format_at(formats_.type, format, place);
     tensors_.push_back({.name = std::move(name),
                         .format = chosen,
                         .shape = {n_cols, n_rows},
@@ -175,7 +175,7 @@ class TensorList {
   }
 
   const SynthShape& shape_;
-  const SynthFormatRow& formats_;
+  const FileTypeRow& formats_;
   const SynthFamily& family_;
   const Family& row_;
   std::uint32_t n_layers_;
@@ -183,11 +183,11 @@ class TensorList {
 };
 
 void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family,
-                const SynthFormatRow& formats) {
+                const FileTypeRow& formats) {
   const std::string prefix = std::string(family.architecture) + ".";
   writer.add_string("general.architecture", family.architecture)
       .add_string("general.name", fmt::format("{} of made-up weights", shape.name))
-      .add_u32("general.file_type", formats.file_type)
+      .add_u32("general.file_type", formats.number)
       .add_u32("general.quantization_version", kQuantizationVersion);
   if (is_encoder(family)) return add_encoder_config(writer, shape, family);
   writer.add_u32(prefix + "block_count", n_layers_of(shape, family))
@@ -237,7 +237,7 @@ struct Layout {
 
 Layout lay_out(const SynthRequest& request, const std::vector<SynthTensor>& tensors) {
   GgufWriter writer;
-  add_config(writer, *request.shape, *request.family, synth_format_row(request.format));
+  add_config(writer, *request.shape, *request.family, file_type_row(request.format));
   add_vocabulary(writer, *request.shape, *request.family);
   Layout layout;
   std::uint64_t end = 0;  // of the data section so far
@@ -286,9 +286,9 @@ std::uint64_t SynthTensor::n_elements() const {
   return n;
 }
 
-std::vector<SynthTensor> synth_tensors(const SynthShape& shape, SynthFormat format,
+std::vector<SynthTensor> synth_tensors(const SynthShape& shape, FileType format,
                                        const SynthFamily& family) {
-  const SynthFormatRow& formats = synth_format_row(format);
+  const FileTypeRow& formats = file_type_row(format);
   if (is_encoder(family)) return encoder_tensors(shape, formats, family);
   TensorList list(shape, formats, family);
   list.add_matrix("token_embd.weight", formats.output, shape.n_vocab, shape.d_model);

@@ -13,8 +13,8 @@
 #include "base/new_file.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/file_types.h"
 #include "model/synth_family.h"
-#include "model/synth_formats.h"
 #include "tensor/format.h"
 
 namespace jarip {
@@ -49,8 +49,7 @@ struct SynthTensor {
 
 // All tensors of a file, in its order.
 [[nodiscard]] std::vector<SynthTensor> synth_tensors(
-    const SynthShape& shape, SynthFormat format,
-    const SynthFamily& family = synth_families().front());
+    const SynthShape& shape, FileType format, const SynthFamily& family = synth_families().front());
 
 // "qwen3-tiny": the family's name in the place of the shape's.
 [[nodiscard]] std::string synth_name(const SynthShape& shape, const SynthFamily& family);
@@ -58,7 +57,7 @@ struct SynthTensor {
 struct SynthRequest {
   const SynthShape* shape = nullptr;
   const SynthFamily* family = synth_families().data();
-  SynthFormat format = SynthFormat::kQ4_K_M;
+  FileType format = FileType::kQ4_K_M;
   std::uint64_t seed = 0;
   std::filesystem::path path;
   Existing existing = Existing::kRefuse;

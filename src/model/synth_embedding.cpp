@@ -39,8 +39,7 @@ constexpr SynthFamily kFamilies[] = {
 
 class EncoderTensorList {
  public:
-  EncoderTensorList(const SynthShape& shape, const SynthFormatRow& formats,
-                    const SynthFamily& family)
+  EncoderTensorList(const SynthShape& shape, const FileTypeRow& formats, const SynthFamily& family)
       : shape_(shape),
         formats_(formats),
         family_(family),
@@ -102,12 +101,12 @@ class EncoderTensorList {
 
  private:
   [[nodiscard]] Format format_of(const std::string& name, std::uint64_t n_cols) const {
-    return format_at(formats_.format, formats_.matrix,
+    return format_at(formats_.type, formats_.matrix,
                      {.name = name, .n_layers = shape_.n_layers, .n_group = 1, .n_cols = n_cols});
   }
 
   const SynthShape& shape_;
-  const SynthFormatRow& formats_;
+  const FileTypeRow& formats_;
   const SynthFamily& family_;
   const EncoderFamily& row_;
   std::vector<SynthTensor> tensors_;
@@ -121,7 +120,7 @@ bool is_encoder(const SynthFamily& family) {
   return find_encoder_family(family.architecture) != nullptr;
 }
 
-std::vector<SynthTensor> encoder_tensors(const SynthShape& shape, const SynthFormatRow& formats,
+std::vector<SynthTensor> encoder_tensors(const SynthShape& shape, const FileTypeRow& formats,
                                          const SynthFamily& family) {
   EncoderTensorList list(shape, formats, family);
   list.add_all();

@@ -16,7 +16,7 @@ namespace jarip {
 // Encoders have other tensors and keys than decoders.
 [[nodiscard]] bool is_encoder(const SynthFamily& family);
 [[nodiscard]] std::vector<SynthTensor> encoder_tensors(const SynthShape& shape,
-                                                       const SynthFormatRow& formats,
+                                                       const FileTypeRow& formats,
                                                        const SynthFamily& family);
 void add_encoder_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family);
 

@@ -31,7 +31,7 @@ const SynthShape& shape_named(std::string_view name) {
 }
 
 // Tensor name to the name of its format.
-std::map<std::string, std::string_view> mix_of(std::string_view shape, SynthFormat format) {
+std::map<std::string, std::string_view> mix_of(std::string_view shape, FileType format) {
   std::map<std::string, std::string_view> mix;
   for (const SynthTensor& tensor : synth_tensors(shape_named(shape), format)) {
     mix[tensor.name] = format_row(tensor.format).name;
@@ -57,7 +57,7 @@ constexpr Rounding kRoundings[] = {
 // The noise in the logits of a small model, beside a signal of one: each matrix that a token passes
 // through adds the square of what it errs by, and of what rounding its input to eight bits does.
 // (None of it is dampened: a made-up embedding is small beside what layers add to it.)
-double rounding_noise(SynthFormat format) {
+double rounding_noise(FileType format) {
   constexpr double kOfActivations = 0.005;  // as kernels_test has it
   double noise = 0;
   for (const SynthTensor& tensor : synth_tensors(shape_named("llama-tiny"), format)) {
@@ -81,7 +81,7 @@ class SynthTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  fs::path write(SynthFormat format, std::uint64_t seed = 0, unsigned n_threads = 2,
+  fs::path write(FileType format, std::uint64_t seed = 0, unsigned n_threads = 2,
                  std::string_view shape = "llama-tiny") {
     fs::path path = folder_ / ("m" + std::to_string(++n_written_) + ".gguf");
     ThreadPool pool(n_threads);
@@ -102,9 +102,9 @@ class SynthTest : public testing::Test {
 };
 
 TEST_F(SynthTest, OneSeedGivesOneFileOnAnyNumberOfThreads) {
-  const std::string first = read(write(SynthFormat::kQ4_K_M, 7, 1));
-  EXPECT_EQ(first, read(write(SynthFormat::kQ4_K_M, 7, 3)));
-  EXPECT_NE(first, read(write(SynthFormat::kQ4_K_M, 8, 1)));
+  const std::string first = read(write(FileType::kQ4_K_M, 7, 1));
+  EXPECT_EQ(first, read(write(FileType::kQ4_K_M, 7, 3)));
+  EXPECT_NE(first, read(write(FileType::kQ4_K_M, 8, 1)));
 }
 
 // Logits of a few tokens, by the path that computes with the weights as the file has them.
@@ -140,25 +140,24 @@ double correlation(std::span<const float> a, std::span<const float> b) {
 }
 
 TEST_F(SynthTest, EveryFormatIsTheSameModelButForRounding) {
-  const fs::path exact_path = write(SynthFormat::kF32);
+  const fs::path exact_path = write(FileType::kF32);
   const auto exact = logits_of(*GgufFile::open(exact_path), ComputePath::kReference);
-  for (const SynthFormatRow& row : synth_formats()) {
-    const auto file = GgufFile::open(write(row.format));
+  for (const FileTypeRow& row : file_types()) {
+    const auto file = GgufFile::open(write(row.type));
     ASSERT_TRUE(file) << row.name << ": " << file.error().message;
     EXPECT_TRUE(Tokenizer::from_gguf(*file)) << row.name;
     for (const auto path : {ComputePath::kReference, ComputePath::kOptimized}) {
       const auto logits = logits_of(*file, path);
       ASSERT_EQ(logits.size(), exact.size()) << row.name;
       EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }));
-      EXPECT_GT(correlation(logits, exact), 1 / std::sqrt(1 + rounding_noise(row.format)))
+      EXPECT_GT(correlation(logits, exact), 1 / std::sqrt(1 + rounding_noise(row.type)))
           << row.name;
     }
   }
 }
 
 TEST_F(SynthTest, LogitsAreNeitherFlatNorWild) {
-  const auto logits =
-      logits_of(*GgufFile::open(write(SynthFormat::kQ4_K_M)), ComputePath::kOptimized);
+  const auto logits = logits_of(*GgufFile::open(write(FileType::kQ4_K_M)), ComputePath::kOptimized);
   double square = 0;
   for (const float logit : logits) square += double{logit} * logit;
   const double deviation = std::sqrt(square / static_cast<double>(logits.size()));
@@ -167,7 +166,7 @@ TEST_F(SynthTest, LogitsAreNeitherFlatNorWild) {
 }
 
 TEST(SynthMix, FourBitMediumFavoursTheLayersThatMatterMore) {
-  const auto mix = mix_of("llama-1b", SynthFormat::kQ4_K_M);
+  const auto mix = mix_of("llama-1b", FileType::kQ4_K_M);
   EXPECT_EQ(mix.at("token_embd.weight"), "Q6_K");
   EXPECT_EQ(mix.at("output_norm.weight"), "F32");
   const std::set<int> more_bits = {0, 1, 4, 7, 10, 13, 14, 15};  // of 16
@@ -183,7 +182,7 @@ TEST(SynthMix, FourBitMediumFavoursTheLayersThatMatterMore) {
 }
 
 TEST(SynthMix, RowsThatNoBlockOf256FitsFallBack) {
-  const auto mix = mix_of("llama-135m", SynthFormat::kQ4_K_M);
+  const auto mix = mix_of("llama-135m", FileType::kQ4_K_M);
   EXPECT_EQ(mix.at("token_embd.weight"), "Q8_0");
   EXPECT_EQ(mix.at(layer_tensor(0, "attn_q")), "Q5_0");
   EXPECT_EQ(mix.at(layer_tensor(0, "attn_v")), "Q8_0");
@@ -195,53 +194,53 @@ TEST(SynthMix, RowsThatNoBlockOf256FitsFallBack) {
 
 TEST(SynthMix, TypesOfFewBitsGiveMoreToWhatNeedsThem) {
   struct Want {
-    SynthFormat format;
+    FileType format;
     int layer;
     std::string_view value, attention_out, down, other;
   };
   // llama-1b: 16 layers, four query heads for each key-value head.
   const Want wants[] = {
-      {SynthFormat::kQ2_K, 5, "Q4_K", "Q3_K", "Q3_K", "Q2_K"},
-      {SynthFormat::kQ2_K_S, 0, "Q4_K", "Q2_K", "Q4_K", "Q2_K"},
-      {SynthFormat::kQ2_K_S, 2, "Q4_K", "Q2_K", "Q2_K", "Q2_K"},
-      {SynthFormat::kQ3_K_S, 0, "Q3_K", "Q3_K", "Q3_K", "Q3_K"},
-      {SynthFormat::kQ3_K_M, 0, "Q5_K", "Q4_K", "Q5_K", "Q3_K"},
-      {SynthFormat::kQ3_K_M, 1, "Q5_K", "Q4_K", "Q4_K", "Q3_K"},
-      {SynthFormat::kQ3_K_M, 2, "Q4_K", "Q4_K", "Q4_K", "Q3_K"},
-      {SynthFormat::kQ3_K_L, 15, "Q5_K", "Q5_K", "Q5_K", "Q3_K"},
-      {SynthFormat::kQ4_K_S, 1, "Q5_K", "Q4_K", "Q5_K", "Q4_K"},
-      {SynthFormat::kQ4_K_S, 3, "Q5_K", "Q4_K", "Q4_K", "Q4_K"},
-      {SynthFormat::kQ4_K_S, 4, "Q4_K", "Q4_K", "Q4_K", "Q4_K"},
-      {SynthFormat::kQ5_K_S, 0, "Q5_K", "Q5_K", "Q5_K", "Q5_K"},
-      {SynthFormat::kQ5_K_M, 0, "Q6_K", "Q5_K", "Q6_K", "Q5_K"},
-      {SynthFormat::kQ5_K_M, 2, "Q5_K", "Q5_K", "Q5_K", "Q5_K"},
-      {SynthFormat::kIQ4_NL, 1, "Q5_K", "IQ4_NL", "Q5_K", "IQ4_NL"},
-      {SynthFormat::kIQ4_XS, 2, "Q5_K", "IQ4_XS", "IQ4_XS", "IQ4_XS"},
-      {SynthFormat::kMXFP4, 2, "Q8_0", "Q8_0", "MXFP4", "Q8_0"},
+      {FileType::kQ2_K, 5, "Q4_K", "Q3_K", "Q3_K", "Q2_K"},
+      {FileType::kQ2_K_S, 0, "Q4_K", "Q2_K", "Q4_K", "Q2_K"},
+      {FileType::kQ2_K_S, 2, "Q4_K", "Q2_K", "Q2_K", "Q2_K"},
+      {FileType::kQ3_K_S, 0, "Q3_K", "Q3_K", "Q3_K", "Q3_K"},
+      {FileType::kQ3_K_M, 0, "Q5_K", "Q4_K", "Q5_K", "Q3_K"},
+      {FileType::kQ3_K_M, 1, "Q5_K", "Q4_K", "Q4_K", "Q3_K"},
+      {FileType::kQ3_K_M, 2, "Q4_K", "Q4_K", "Q4_K", "Q3_K"},
+      {FileType::kQ3_K_L, 15, "Q5_K", "Q5_K", "Q5_K", "Q3_K"},
+      {FileType::kQ4_K_S, 1, "Q5_K", "Q4_K", "Q5_K", "Q4_K"},
+      {FileType::kQ4_K_S, 3, "Q5_K", "Q4_K", "Q4_K", "Q4_K"},
+      {FileType::kQ4_K_S, 4, "Q4_K", "Q4_K", "Q4_K", "Q4_K"},
+      {FileType::kQ5_K_S, 0, "Q5_K", "Q5_K", "Q5_K", "Q5_K"},
+      {FileType::kQ5_K_M, 0, "Q6_K", "Q5_K", "Q6_K", "Q5_K"},
+      {FileType::kQ5_K_M, 2, "Q5_K", "Q5_K", "Q5_K", "Q5_K"},
+      {FileType::kIQ4_NL, 1, "Q5_K", "IQ4_NL", "Q5_K", "IQ4_NL"},
+      {FileType::kIQ4_XS, 2, "Q5_K", "IQ4_XS", "IQ4_XS", "IQ4_XS"},
+      {FileType::kMXFP4, 2, "Q8_0", "Q8_0", "MXFP4", "Q8_0"},
   };
   for (const Want& want : wants) {
     const auto mix = mix_of("llama-1b", want.format);
-    const std::string name(synth_format_row(want.format).name);
+    const std::string name(file_type_row(want.format).name);
     EXPECT_EQ(mix.at(layer_tensor(want.layer, "attn_v")), want.value) << name;
     EXPECT_EQ(mix.at(layer_tensor(want.layer, "attn_output")), want.attention_out) << name;
     EXPECT_EQ(mix.at(layer_tensor(want.layer, "ffn_down")), want.down) << name;
     EXPECT_EQ(mix.at(layer_tensor(want.layer, "attn_q")), want.other) << name;
-    EXPECT_EQ(mix.at("token_embd.weight"), want.format == SynthFormat::kMXFP4 ? "Q8_0" : "Q6_K");
+    EXPECT_EQ(mix.at("token_embd.weight"), want.format == FileType::kMXFP4 ? "Q8_0" : "Q6_K");
   }
   // llama-135m has three heads for each, and rows of 576.
-  const auto narrow = mix_of("llama-135m", SynthFormat::kQ2_K);
+  const auto narrow = mix_of("llama-135m", FileType::kQ2_K);
   EXPECT_EQ(narrow.at(layer_tensor(2, "attn_v")), "IQ4_NL");
   EXPECT_EQ(narrow.at(layer_tensor(2, "ffn_down")), "Q3_K");
-  EXPECT_EQ(mix_of("llama-135m", SynthFormat::kQ5_K_S).at(layer_tensor(2, "attn_q")), "Q5_1");
-  EXPECT_EQ(mix_of("llama-135m", SynthFormat::kIQ4_XS).at(layer_tensor(2, "attn_q")), "IQ4_NL");
+  EXPECT_EQ(mix_of("llama-135m", FileType::kQ5_K_S).at(layer_tensor(2, "attn_q")), "Q5_1");
+  EXPECT_EQ(mix_of("llama-135m", FileType::kIQ4_XS).at(layer_tensor(2, "attn_q")), "IQ4_NL");
 }
 
 TEST(SynthMix, OtherTypesKeepOneFormatButForTheOutput) {
-  for (const auto& [name, format] : mix_of("llama-1b", SynthFormat::kQ4_0)) {
+  for (const auto& [name, format] : mix_of("llama-1b", FileType::kQ4_0)) {
     const bool norm = name.contains("norm");
     EXPECT_EQ(format, norm ? "F32" : name == "token_embd.weight" ? "Q6_K" : "Q4_0") << name;
   }
-  for (const auto& [name, format] : mix_of("llama-1b", SynthFormat::kQ8_0)) {
+  for (const auto& [name, format] : mix_of("llama-1b", FileType::kQ8_0)) {
     EXPECT_EQ(format, name.contains("norm") ? "F32" : "Q8_0") << name;
   }
 }
