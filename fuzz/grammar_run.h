@@ -33,8 +33,8 @@ inline void follow(const Automaton& automaton, std::uint64_t seed) {
   }
 }
 
-inline void run_grammar(GrammarKind kind, std::string_view text) {
-  const auto automaton = compile_source({kind, std::string(text)});
+inline void run_grammar(const GrammarSource& source) {
+  const auto automaton = compile_source(source);
   if (!automaton) {
     if (automaton.error().message.empty()) std::abort();
     if (automaton.error().code == ErrorCode::kInternal) std::abort();
@@ -43,6 +43,10 @@ inline void run_grammar(GrammarKind kind, std::string_view text) {
   for (const std::uint64_t seed : {0x0ULL, 0x2022415B7B313A30ULL, 0xF0EDC2E0A57F0A61ULL}) {
     follow(*automaton, seed);
   }
+}
+
+inline void run_grammar(GrammarKind kind, std::string_view text) {
+  run_grammar(GrammarSource{kind, std::string(text)});
 }
 
 }  // namespace jarip

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "grammar/ebnf.h"
+#include "grammar/free_text.h"
 #include "grammar/fsm.h"
 #include "grammar/regex.h"
 #include "grammar/schema.h"
@@ -55,6 +56,8 @@ class SourceWriter {
         JARIP_TRY(const std::vector<ExprId> parts, write_parts(source, depth));
         return builder_.repeat(builder_.sequence(parts), source.min, source.max);
       }
+      case GrammarKind::kTagged:
+        return write_tagged(source, depth);
     }
     return fail(ErrorCode::kInternal, "a grammar of no kind");
   }
@@ -90,29 +93,39 @@ class SourceWriter {
   // All bytes are free, so that the answer is what it would be without a grammar until the words
   // come. A rule of its own, so that its masks are kept.
   Result<ExprId> write_free_text(const GrammarSource& source) {
-    GrammarBuilder regular(false);
-    const ExprId byte = regular.bytes(ByteSet().set());
-    const ExprId bytes = regular.repeat(byte, 0, kUnbounded);
-    std::vector<ExprId> words;
-    for (const GrammarSource& part : source.parts) {
-      JARIP_CHECK(check_text(part.text));
-      const std::string word = literal_of(part);
-      if (!word.empty()) words.push_back(regular.literal(word));
-    }
-    const ExprId first =
-        regular.sequence({bytes, words.empty() ? regular.nothing() : regular.choice(words)});
-    const bool is_until = source.kind == GrammarKind::kUntil;
-    JARIP_TRY(const Fsm all, regular_language(regular, is_until ? first : bytes, work_));
-    JARIP_TRY(
-        const Fsm past,
-        regular_language(
-            regular, regular.sequence({first, is_until ? byte : regular.empty(), bytes}), work_));
-    JARIP_TRY(const Fsm language, subtract(all, past, work_));
+    JARIP_TRY(const std::vector<std::string> words, literals_of(source.parts));
+    JARIP_TRY(const Fsm language, free_text(words, source.kind == GrammarKind::kUntil, work_));
     const RuleId rule = builder_.add_rule("free text");
     if (builder_.failed()) return std::unexpected(*builder_.error());
-    builder_.define(rule, add_language(builder_, merge_states(language)));
+    builder_.define(rule, add_language(builder_, language));
     builder_.share(rule);
     return builder_.rule(rule);
+  }
+
+  Result<std::vector<std::string>> literals_of(std::span<const GrammarSource> sources) {
+    std::vector<std::string> literals;
+    for (const GrammarSource& source : sources) {
+      JARIP_CHECK(check_text(source.text));
+      literals.push_back(literal_of(source));
+    }
+    return literals;
+  }
+
+  // The parts are those of tagged_members().
+  Result<ExprId> write_tagged(const GrammarSource& source, unsigned depth) {
+    constexpr std::size_t kSpace = 3;
+    constexpr std::size_t kFirstClose = 5;
+    if (source.parts.size() <= kFirstClose)
+      return fail(ErrorCode::kInternal, "tags without a mark");
+    JARIP_TRY(const std::vector<ExprId> parts, write_parts(source, depth));
+    JARIP_TRY(std::vector<std::string> closes,
+              literals_of(std::span(source.parts).subspan(kFirstClose)));
+    const TaggedMarks marks{.before_key = parts[0],
+                            .before_text = parts[1],
+                            .before_json = parts[2],
+                            .end = {source.parts[kSpace].text, std::move(closes)},
+                            .rest = parts[4]};
+    return parse_tagged_members(source.text, {marks, source.min != 0}, builder_, shared_, work_);
   }
 
   GrammarBuilder& builder_;

@@ -10,6 +10,7 @@
 #include "grammar/schema_members.h"
 #include "grammar/schema_shape.h"
 #include "grammar/schema_strings.h"
+#include "grammar/schema_text.h"
 #include "grammar/schema_values.h"
 
 namespace jarip {
@@ -31,6 +32,26 @@ class SchemaWriter {
 
   Result<RuleId> write() {
     const RuleId root = rule_for({document_.root()});
+    JARIP_CHECK(define_rules());
+    return root;
+  }
+
+  // The members of the object that the document describes, without what would stand around them.
+  Result<ExprId> write_tagged(const TaggedOptions& options) {
+    JARIP_TRY(const std::vector<Shape> shapes, finder_.shapes_of({document_.root()}));
+    std::vector<ExprId> parts = {builder_.nothing()};
+    for (const Shape& shape : shapes) {
+      if ((shape.types & json_type::kObject) == 0) continue;
+      JARIP_TRY(const ExprId part, tagged_members(shape, options));
+      parts.push_back(part);
+    }
+    const ExprId members = builder_.choice(parts);
+    JARIP_CHECK(define_rules());
+    return members;
+  }
+
+ private:
+  Result<void> define_rules() {
     while (!pending_.empty()) {
       const auto [rule, schemas] = std::move(pending_.back());
       pending_.pop_back();
@@ -39,10 +60,9 @@ class SchemaWriter {
       if (builder_.failed()) return std::unexpected(*builder_.error());
       builder_.define(rule, body);
     }
-    return root;
+    return {};
   }
 
- private:
   // One rule for all values that must meet the same schemas: so references may lead in circles.
   RuleId rule_for(const Conjunction& schemas) {
     std::vector<const boost::json::value*> key;
@@ -391,6 +411,98 @@ class SchemaWriter {
     return builder_.graph(place(n, cap, true) + 1, edges);
   }
 
+  // --- members one by one, without an object around them ---
+
+  Result<ExprId> tagged_members(const Shape& shape, const TaggedOptions& options) {
+    const std::vector<std::string> names = declared_names(shape);
+    if (!options.is_loose) JARIP_CHECK(check_tagged(shape, names.size()));
+    std::vector<ExprId> parts;
+    for (const std::string& name : names) {
+      work_.spend(shape.required.size());
+      JARIP_TRY(const Conjunction schemas, member_schemas(shape, name, work_));
+      JARIP_TRY(const ExprId value, tagged_value(schemas, options));
+      const ExprId member =
+          builder_.sequence({options.marks.before_key, builder_.literal(name), value});
+      const bool is_required =
+          !options.is_loose && std::ranges::find(shape.required, name) != shape.required.end();
+      parts.push_back(is_required ? member : builder_.optional(member));
+      if (builder_.failed()) return std::unexpected(*builder_.error());
+    }
+    return builder_.sequence(parts);
+  }
+
+  static Result<void> check_tagged(const Shape& shape, std::size_t n_names) {
+    if (shape.values) return not_enforced(join_pointer(shape.path, "enum"));
+    if (!shape.names.empty()) return not_enforced(shape.names[0].path);
+    if (shape.min_members > shape.required.size()) {
+      return not_enforced(join_pointer(shape.path, "minProperties"));
+    }
+    if (shape.max_members < n_names) {
+      return not_enforced(join_pointer(shape.path, "maxProperties"));
+    }
+    return {};
+  }
+
+  // From behind the name. Where a value may be a string or something else, only the text tells.
+  Result<ExprId> tagged_value(const Conjunction& schemas, const TaggedOptions& options) {
+    const TaggedMarks& marks = options.marks;
+    JARIP_TRY(std::vector<Shape> shapes, finder_.shapes_of(schemas));
+    const std::uint8_t types = types_of(shapes);
+    if (options.is_loose) {
+      shapes = {Shape{}};
+      shapes[0].types = types;
+    }
+    const std::uint8_t others = types & ~json_type::kString;
+    const bool all_free = are_free(shapes, others);
+    if (all_free && is_free(shapes, json_type::kString)) {
+      JARIP_TRY(const ExprId any, add_plain_string(builder_, Shape{}, types, marks.end, work_));
+      return builder_.sequence({marks.before_text, any, marks.rest});
+    }
+    std::vector<ExprId> parts = {builder_.nothing()};
+    for (const Shape& shape : shapes) {
+      const std::uint8_t own = types_of({&shape, 1});
+      if ((own & json_type::kString) != 0) {
+        if (!all_free && !shape.values) return cannot_tell(schemas);
+        JARIP_TRY(const ExprId text, add_plain_string(builder_, shape, types, marks.end, work_));
+        parts.push_back(builder_.sequence({marks.before_text, text, marks.rest}));
+      }
+      if ((own & others) == 0) continue;
+      // Its own strings could have the mark in them, which ends what may be a string.
+      const bool has_strings = (own & (json_type::kArray | json_type::kObject)) != 0;
+      if (others != types && has_strings) return cannot_tell(schemas);
+      JARIP_TRY(const ExprId json, tagged_json(shape, others, schemas, shapes.size() == 1));
+      parts.push_back(builder_.sequence({marks.before_json, json, end_of(marks), marks.rest}));
+    }
+    return builder_.choice(parts);
+  }
+
+  Result<ExprId> tagged_json(Shape shape, std::uint8_t types, const Conjunction& schemas,
+                             bool is_only) {
+    const std::uint8_t meant = shape.values ? shape.types : shape.meant_types();
+    if (is_only && (meant & types) == meant) return builder_.rule(rule_for(schemas));
+    shape.types = meant & types;
+    return value_of(shape);
+  }
+
+  ExprId end_of(const TaggedMarks& marks) {
+    std::vector<ExprId> closes;
+    for (const std::string& close : marks.end.closes) closes.push_back(builder_.literal(close));
+    return builder_.sequence({builder_.literal(marks.end.space), builder_.choice(closes)});
+  }
+
+  static bool are_free(std::span<const Shape> shapes, std::uint8_t types) {
+    for (unsigned bit = 1; bit <= json_type::kObject; bit <<= 1U) {
+      const auto type = static_cast<std::uint8_t>(types & bit);
+      if (type != 0 && !is_free(shapes, type)) return false;
+    }
+    return true;
+  }
+
+  static std::unexpected<Error> cannot_tell(const Conjunction& schemas) {
+    return schema_error(ErrorCode::kUnsupported, schemas.empty() ? "#" : schemas[0].path,
+                        "a string can't be told from other values here, as this model writes them");
+  }
+
   const SchemaDocument& document_;
   ShapeFinder finder_;
   GrammarBuilder& builder_;
@@ -406,6 +518,13 @@ Result<RuleId> parse_json_schema(std::string_view text, GrammarBuilder& builder,
                                  SharedSchemaRules& shared, CompileWork& work) {
   JARIP_TRY(const SchemaDocument document, SchemaDocument::parse(text));
   return SchemaWriter(document, builder, shared, work).write();
+}
+
+Result<ExprId> parse_tagged_members(std::string_view text, const TaggedOptions& options,
+                                    GrammarBuilder& builder, SharedSchemaRules& shared,
+                                    CompileWork& work) {
+  JARIP_TRY(const SchemaDocument document, SchemaDocument::parse(text));
+  return SchemaWriter(document, builder, shared, work).write_tagged(options);
 }
 
 }  // namespace jarip

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "grammar/expression.h"
+#include "grammar/schema_text.h"
 
 namespace jarip {
 
@@ -22,5 +23,25 @@ struct SharedSchemaRules {
 // Errors: kInvalidArgument and kUnsupported, with the keyword's path ("#/properties/a/not").
 [[nodiscard]] Result<RuleId> parse_json_schema(std::string_view text, GrammarBuilder& builder,
                                                SharedSchemaRules& shared, CompileWork& work);
+
+// What stands around the members of an object that are written one by one, as tagged_members()
+// says.
+struct TaggedMarks {
+  ExprId before_key = 0;
+  ExprId before_text = 0;
+  ExprId before_json = 0;
+  TextEnd end;
+  ExprId rest = 0;
+};
+struct TaggedOptions {
+  TaggedMarks marks;
+  bool is_loose = false;
+};
+
+// Errors: those of parse_json_schema(); also for what can't be held to in members one by one.
+[[nodiscard]] Result<ExprId> parse_tagged_members(std::string_view text,
+                                                  const TaggedOptions& options,
+                                                  GrammarBuilder& builder,
+                                                  SharedSchemaRules& shared, CompileWork& work);
 
 }  // namespace jarip

@@ -13,10 +13,9 @@
 namespace jarip {
 namespace {
 
-Result<ExprId> add_pattern(GrammarBuilder& builder, std::string_view pattern, RegexReach reach,
-                           std::string_view path) {
-  Result<ExprId> expr =
-      parse_regex(pattern, {.form = TextForm::kJsonString, .reach = reach}, builder);
+Result<ExprId> add_pattern(GrammarBuilder& builder, std::string_view pattern,
+                           const RegexOptions& options, std::string_view path) {
+  Result<ExprId> expr = parse_regex(pattern, options, builder);
   if (!expr) return schema_error(expr.error().code, path, expr.error().message);
   return expr;
 }
@@ -111,9 +110,10 @@ FormatTable make_formats() {
 
 // A copy of the automaton of one character for each that is counted: no text of a character begins
 // another's, so that each leads from one count to the next. Without a max the last one goes round.
-Result<Fsm> language_of_length(std::uint32_t min, std::uint32_t max, CompileWork& work) {
+Result<Fsm> language_of_length(std::uint32_t min, std::uint32_t max, TextForm form,
+                               CompileWork& work) {
   GrammarBuilder builder(false);
-  const ExprId any = add_characters(builder, complement({}), TextForm::kJsonString);
+  const ExprId any = add_characters(builder, complement({}), form);
   JARIP_TRY(const Fsm one, regular_language(builder, any, work));
   const auto n = static_cast<std::uint32_t>(one.states.size());
   const std::uint32_t n_copies = max == kUnbounded ? min + 1 : max;
@@ -151,11 +151,13 @@ Result<ExprId> add_string(GrammarBuilder& builder, const Shape& shape, CompileWo
   if (shape.patterns.size() + shape.formats.size() == 1 && !has_length) {
     if (!shape.patterns.empty()) {
       const SchemaText& pattern = shape.patterns[0];
-      return add_pattern(builder, pattern.text, RegexReach::kAnywhere, pattern.path);
+      return add_pattern(builder, pattern.text, {TextForm::kJsonString, RegexReach::kAnywhere},
+                         pattern.path);
     }
     JARIP_TRY(const std::string pattern, format_pattern(shape.formats[0]));
     if (!pattern.empty()) {
-      return add_pattern(builder, pattern, RegexReach::kWhole, shape.formats[0].path);
+      return add_pattern(builder, pattern, {TextForm::kJsonString, RegexReach::kWhole},
+                         shape.formats[0].path);
     }
   }
   if (shape.patterns.size() == 1 && shape.formats.empty()) {
@@ -171,21 +173,22 @@ Result<ExprId> add_string(GrammarBuilder& builder, const Shape& shape, CompileWo
   return add_language(builder, language);
 }
 
-Result<Fsm> string_language(const Shape& shape, CompileWork& work) {
+Result<Fsm> string_language(const Shape& shape, CompileWork& work, TextForm form) {
   GrammarBuilder builder(false);
   std::vector<std::pair<ExprId, std::string>> parts;
   for (const SchemaText& pattern : shape.patterns) {
     JARIP_TRY(const ExprId expr,
-              add_pattern(builder, pattern.text, RegexReach::kAnywhere, pattern.path));
+              add_pattern(builder, pattern.text, {form, RegexReach::kAnywhere}, pattern.path));
     parts.emplace_back(expr, pattern.path);
   }
   for (const SchemaText& format : shape.formats) {
     JARIP_TRY(const std::string pattern, format_pattern(format));
     if (pattern.empty()) continue;
-    JARIP_TRY(const ExprId expr, add_pattern(builder, pattern, RegexReach::kWhole, format.path));
+    JARIP_TRY(const ExprId expr,
+              add_pattern(builder, pattern, {form, RegexReach::kWhole}, format.path));
     parts.emplace_back(expr, format.path);
   }
-  Result<Fsm> all = language_of_length(shape.min_length, shape.max_length, work);
+  Result<Fsm> all = language_of_length(shape.min_length, shape.max_length, form, work);
   if (!all) return schema_error(all.error().code, shape.path, all.error().message);
   for (const auto& [expr, path] : parts) {
     Result<Fsm> one = regular_language(builder, expr, work);

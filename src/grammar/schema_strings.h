@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "grammar/characters.h"
 #include "grammar/fsm.h"
 #include "grammar/schema_shape.h"
 
@@ -12,8 +13,9 @@ namespace jarip {
 [[nodiscard]] Result<ExprId> add_string(GrammarBuilder& builder, const Shape& shape,
                                         CompileWork& work);
 
-// The same as a language in which each string is written in one way (TextForm::kJsonString).
-[[nodiscard]] Result<Fsm> string_language(const Shape& shape, CompileWork& work);
+// The same as a language in which each string is written in one way.
+[[nodiscard]] Result<Fsm> string_language(const Shape& shape, CompileWork& work,
+                                          TextForm form = TextForm::kJsonString);
 
 [[nodiscard]] Result<ExprId> add_number(GrammarBuilder& builder, const Shape& shape,
                                         CompileWork& work);

@@ -21,6 +21,7 @@ enum class GrammarKind : std::uint8_t {
   kSequence,
   kChoice,
   kRepeat,  // the part, min to max times
+  kTagged,  // members of an object of this JSON Schema, one by one: tagged_members()
 };
 
 struct GrammarSource {
@@ -57,6 +58,29 @@ struct GrammarSource {
 [[nodiscard]] inline GrammarSource repeated(GrammarSource part, std::uint32_t min,
                                             std::uint32_t max) {
   return {GrammarKind::kRepeat, {}, {std::move(part)}, min, max};
+}
+
+// How the members of an object are written one by one:
+//   before_key NAME before_text STRING space close rest      or
+//   before_key NAME before_json JSON space close rest
+struct TaggedForm {
+  GrammarSource before_key;
+  GrammarSource before_text;
+  GrammarSource before_json;
+  std::string space;                  // before the mark, and no part of the value
+  std::vector<GrammarSource> closes;  // ways to write the mark; kText and kControlToken alone
+  GrammarSource rest;                 // behind the mark
+};
+// In the order of the schema's properties; no others are written. is_loose: of the schema only the
+// names and types of the members count, and any of them may be missing.
+[[nodiscard]] inline GrammarSource tagged_members(std::string schema, const TaggedForm& form,
+                                                  bool is_loose) {
+  GrammarSource out{GrammarKind::kTagged, std::move(schema)};
+  out.parts = {form.before_key, form.before_text, form.before_json, exact_text(form.space),
+               form.rest};
+  out.parts.insert(out.parts.end(), form.closes.begin(), form.closes.end());
+  out.min = is_loose ? 1 : 0;
+  return out;
 }
 
 }  // namespace jarip
