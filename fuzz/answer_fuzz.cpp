@@ -12,6 +12,7 @@
 
 #include "app/answer_splitter.h"
 #include "app/json_scanner.h"
+#include "app/tagged_shapes.h"
 #include "base/utf8.h"
 
 namespace jarip {
@@ -110,7 +111,7 @@ void check(const SplitOptions& options, std::string_view bytes) {
     require(call->index == n_calls++ && (call->name == "f" || call->name == "g"));
     if (options.is_constrained) continue;  // what the answer's end cut was given out before
     boost::json::parse_options limits;
-    limits.max_depth = JsonScanner::kMaxDepth;
+    limits.max_depth = JsonScanner::kMaxDepth + 1;  // a value in the object of arguments
     boost::system::error_code error;
     const auto arguments = boost::json::parse(call->arguments, error, {}, limits);
     require(!error && arguments.is_object());
@@ -125,12 +126,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       jarip::make_shape("<tool_call>", "</tool_call>", false),
       jarip::make_shape("[TOOL_CALLS]", "", true), jarip::make_shape("", "", false),
       jarip::make_marked_shape()};
+  static const std::array<jarip::CallShape, 4> kTagged = {
+      jarip::tagged_shape("lines").calls, jarip::tagged_shape("pairs").calls,
+      jarip::tagged_shape("typed").calls, jarip::tagged_shape("flat").calls};
+  static const std::vector<jarip::CallableFunction> kFunctions = {
+      {"f", jarip::argument_types(R"({"properties": {"s": {"type": "string"},
+          "n": {"type": "integer"}, "b": {"type": ["boolean", "null"]}, "o": {"type": "object"},
+          "m": {"type": ["string", "null"]}}})")},
+      {"g"}};
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(bytes + 1), size - 1);
+  const auto& shapes = (bytes[0] & 64U) != 0 ? kTagged : kShapes;
   jarip::SplitOptions options{.reasoning = {},
                               .begins_in_reasoning = (bytes[0] & 8U) != 0,
-                              .shape = (bytes[0] & 32U) != 0 ? nullptr : &kShapes[bytes[0] % 4],
-                              .names = {"f", "g"},
+                              .shape = (bytes[0] & 32U) != 0 ? nullptr : &shapes[bytes[0] % 4],
+                              .functions = kFunctions,
                               .is_constrained = (bytes[0] & 16U) != 0};
   if ((bytes[0] & 4U) != 0) options.reasoning = jarip::ReasoningShape{"<think>", "</think>"};
   jarip::check(options, text);

@@ -32,6 +32,14 @@ bool takes_system(const ChatTemplate& chat_template) {
   return text.contains(kSystem);
 }
 
+// What ends an answer is no part of its calls, even where a template shows it behind calls only.
+void drop_end_tokens(std::string& text, const Tokenizer& tokenizer) {
+  for (const TokenId id : tokenizer.end_tokens()) {
+    const std::size_t begin = text.rfind(tokenizer.token_bytes(id));
+    if (begin != std::string::npos) text.resize(begin);
+  }
+}
+
 }  // namespace
 
 bool AnswerShape::is_marker(TokenId id) const {
@@ -66,10 +74,18 @@ AnswerShape find_answer_shape(const ChatTemplate& chat_template, std::string_vie
                     .takes_system = takes_system(chat_template),
                     .markers = {},
                     .words = words_of(source)};
+  drop_end_tokens(shape.calls.after, tokenizer);
+  if (shape.calls.object) drop_end_tokens(shape.calls.object->end_marker, tokenizer);
   std::string text;
   for (const std::string& piece : {shape.calls.before_name, shape.calls.before_arguments,
                                    shape.calls.between, shape.calls.after}) {
     text += piece + "\n";
+  }
+  if (const auto& tagged = shape.calls.tagged) {
+    for (const std::string& piece :
+         {tagged->before_key, tagged->before_text, tagged->before_json, tagged->after_value}) {
+      text += piece + "\n";
+    }
   }
   if (shape.reasoning) {
     text += std::string(shape.reasoning->open) + "\n" + std::string(shape.reasoning->close);

@@ -110,7 +110,7 @@ void AnswerSplitter::read_content(char byte) {
 
 // What was held is the mark; it stays until the call is one.
 void AnswerSplitter::begin_calls() {
-  calls_.emplace(*options_.shape, options_.names);
+  calls_.emplace(*options_.shape, options_.functions);
   state_ = State::kCalls;
 }
 

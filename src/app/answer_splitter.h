@@ -18,9 +18,9 @@ namespace jarip {
 
 struct SplitOptions {
   std::optional<ReasoningShape> reasoning;
-  bool begins_in_reasoning = false;  // the prompt has opened it
-  const CallShape* shape = nullptr;  // null: no call is looked for. Outlives the splitter
-  std::vector<std::string> names;    // of the functions; calls of others are text
+  bool begins_in_reasoning = false;         // the prompt has opened it
+  const CallShape* shape = nullptr;         // null: no call is looked for. Outlives the splitter
+  std::vector<CallableFunction> functions;  // calls of others are text
   // Pieces of a call are given out as they come, because a grammar sees to it that it will be
   // whole. Otherwise a call is given out when it is whole, as one piece.
   bool is_constrained = false;

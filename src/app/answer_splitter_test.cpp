@@ -44,7 +44,7 @@ SplitOptions calls_of(const CallShape& shape, bool is_constrained = false) {
   return {.reasoning = {},
           .begins_in_reasoning = false,
           .shape = &shape,
-          .names = {"f", "get_weather"},
+          .functions = {{"f"}, {"get_weather"}},
           .is_constrained = is_constrained};
 }
 
@@ -157,6 +157,24 @@ TEST(AnswerSplitter, CallsThatAreNoObjects) {
             R"(0:f({"a": 1})1:get_weather({}))");
   EXPECT_EQ(split(kMarked, "<|calls|><|call|>function<|sep|>g\n```json\n{}\n```<|/call|>"),
             "'<|calls|><|call|>function<|sep|>g\n```json\n{}\n```<|/call|>'");
+}
+
+TEST(AnswerSplitter, WhatEndsTheCallsMayComeBetweenThemToo) {
+  CallShape shape = kMarked;
+  shape.after = "\n```<|/call|>";
+  const std::string call = "f\n```json\n{}\n```<|/call|>";
+  const std::string begin(kMarked.marker);
+  EXPECT_EQ(split(shape, begin + call + "\n<|call|>function<|sep|>" + call + " So.\n<|call"),
+            "0:f({})1:f({})' So.\n<|call'");
+}
+
+TEST(AnswerSplitter, SeveralObjectsBetweenOnePairOfMarks) {
+  CallShape shape = object_shape("<calls>", "</calls>");
+  shape.between = "}\n{\"name\": \"";
+  EXPECT_EQ(split(shape,
+                  "<calls>\n{\"name\": \"f\"}\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n"
+                  "</calls> So."),
+            "0:f({})1:f({\"a\": 1})' So.'");
 }
 
 TEST(AnswerSplitter, WhatIsNoCallComesBackAsTheTextItWas) {

@@ -193,7 +193,7 @@ TEST(AnswerTest, CallsComeApartWithIdsThatFollowFromTheirKey) {
     request.split = SplitOptions{.reasoning = {},
                                  .begins_in_reasoning = false,
                                  .shape = &shape,
-                                 .names = {"f"},
+                                 .functions = {{"f"}},
                                  .is_constrained = false};
     request.call_id_key = key;
     request.sink = [&](TurnEvent event) { events.push_back(std::move(event)); };
@@ -226,7 +226,7 @@ TEST(AnswerTest, TokensOfReasoningAreCounted) {
     request.split = SplitOptions{.reasoning = reasoning,
                                  .begins_in_reasoning = false,
                                  .shape = nullptr,
-                                 .names = {},
+                                 .functions = {},
                                  .is_constrained = false};
     request.sink = [&](TurnEvent event) {
       if (const auto* end = std::get_if<TurnEnd>(&event)) n = end->n_reasoning_tokens;

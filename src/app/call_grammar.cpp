@@ -1,10 +1,15 @@
 #include "app/call_grammar.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "app/tagged_reader.h"
+#include "grammar/schema_text.h"
 
 namespace jarip {
 namespace {
@@ -56,6 +61,10 @@ std::vector<GrammarSource> ways_to_write(std::string_view mark, std::span<const 
   return ways;
 }
 
+std::string_view trim_end(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
 GrammarSource space(std::uint32_t max) {
   return repeated(one_of({exact_text(" "), exact_text("\n")}), 0, max);
 }
@@ -70,14 +79,13 @@ GrammarSource calls(std::span<const Tool> tools, const ToolChoice& choice, const
     const bool is_free = choice.kind == ToolChoice::Kind::kAuto && !tool.is_strict;
     functions.push_back(
         in_sequence({exact_text(tool.name), piece(shape.calls.before_arguments, shape.markers),
-                     json_schema(is_free ? std::string(kAnyObject) : tool.parameters)}));
+                     arguments_grammar(tool, shape, is_free)}));
   }
   const GrammarSource call = one_of(std::move(functions));
   std::string_view begin = shape.calls.before_name;
   begin.remove_prefix(std::min(begin.find_first_not_of(kSpace), begin.size()));
   begin.remove_prefix(there.size());
-  std::string_view end = shape.calls.after;
-  end = end.substr(0, end.find_last_not_of(kSpace) + 1);
+  const std::string_view end = trim_end(shape.calls.after);
   std::vector<GrammarSource> parts = {piece(begin, shape.markers), call};
   if (choice.kind != ToolChoice::Kind::kNamed && choice.is_parallel &&
       !shape.calls.between.empty()) {
@@ -86,6 +94,22 @@ GrammarSource calls(std::span<const Tool> tools, const ToolChoice& choice, const
   }
   parts.push_back(piece(end, shape.markers));
   return in_sequence(std::move(parts));
+}
+
+// A name between marks must not look like one, nor like the white space around it.
+Result<void> check_names(const Tool& tool) {
+  for (const auto& [name, types] : argument_types(tool.parameters).types) {
+    if (!name.empty() && name.size() <= TaggedReader::kMaxKeyBytes &&
+        name.find_first_of("<>\"\n\r\t ") == std::string::npos) {
+      continue;
+    }
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{}: this model writes arguments between marks, where \"{}\" can't be "
+                            "the name of one",
+                            tool.field, name),
+                tool.field);
+  }
+  return {};
 }
 
 // The choice is the model's: text, or calls that match.
@@ -107,14 +131,36 @@ GrammarSource free_answer(std::span<const Tool> tools, const ToolChoice& choice,
 
 }  // namespace
 
-std::optional<GrammarSource> call_grammar(std::span<const Tool> tools, const ToolChoice& choice,
-                                          const AnswerShape& shape, bool in_reasoning,
-                                          const std::optional<GrammarSource>& form) {
+GrammarSource arguments_grammar(const Tool& tool, const AnswerShape& shape, bool is_free) {
+  if (!shape.calls.tagged) {
+    return json_schema(is_free ? std::string(kAnyObject) : tool.parameters);
+  }
+  const CallShape::Tagged& tagged = *shape.calls.tagged;
+  const std::string_view after = tagged.after_value;
+  const std::size_t space = std::min(after.find_first_not_of(kSpace), after.size());
+  const std::string_view mark = first_mark(after.substr(space), shape.markers);
+  return tagged_members(tool.parameters,
+                        {.before_key = piece(tagged.before_key, shape.markers),
+                         .before_text = piece(tagged.before_text, shape.markers),
+                         .before_json = piece(tagged.before_json, shape.markers),
+                         .space = std::string(after.substr(0, space)),
+                         .closes = ways_to_write(trim_end(mark), shape.markers),
+                         .rest = piece(after.substr(space + trim_end(mark).size()), shape.markers)},
+                        is_free);
+}
+
+Result<std::optional<GrammarSource>> call_grammar(std::span<const Tool> tools,
+                                                  const ToolChoice& choice,
+                                                  const AnswerShape& shape, bool in_reasoning,
+                                                  const std::optional<GrammarSource>& form) {
   const bool may_call = !tools.empty() && choice.kind != ToolChoice::Kind::kNone;
   const bool is_free = choice.kind == ToolChoice::Kind::kAuto;
   const bool is_held = may_call && (!is_free || !choice.allowed.empty() ||
                                     std::ranges::any_of(tools, &Tool::is_strict));
   if (!form && !is_held) return std::nullopt;
+  for (const Tool& tool : tools) {
+    if (may_call && shape.calls.tagged) JARIP_CHECK(check_names(tool));
+  }
   GrammarSource answer = !may_call ? *form
                          : is_free ? free_answer(tools, choice, shape, form)
                                    : calls(tools, choice, shape, {});

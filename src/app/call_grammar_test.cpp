@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/answer_splitter.h"
+#include "app/tagged_shapes.h"
 #include "grammar/match_text.h"
 #include "grammar/matcher.h"
 
@@ -60,6 +61,8 @@ AnswerShape shape_of(std::string_view name) {
   return shape;
 }
 
+constexpr std::array<std::string_view, 4> kTaggedShapes = {"lines", "pairs", "typed", "flat"};
+
 constexpr std::array<std::string_view, 4> kShapes = {"tagged", "listed", "bare", "marked"};
 
 // The bytes 0 to 255, and the shapes' control tokens at their ids.
@@ -69,7 +72,7 @@ std::shared_ptr<const Grammar> compiled(const GrammarSource& source) {
     std::vector<GrammarToken> tokens;
     for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
     for (std::uint32_t id = 0; id < 256; ++id) tokens.push_back({id, texts[id]});
-    const std::vector<std::uint32_t> control = {300, 301, 302, 303};
+    const std::vector<std::uint32_t> control = {300, 301, 302, 303, 304, 305, 306, 307, 308, 309};
     return std::make_shared<const TokenTrie>(400, tokens, control);
   }();
   auto automaton = compile_source(source);
@@ -105,7 +108,7 @@ std::string call_text(const AnswerShape& shape, std::string_view name, std::stri
 
 std::optional<GrammarSource> grammar(const AnswerShape& shape, const ToolChoice& choice,
                                      const std::vector<Tool>& tools = kTools) {
-  return call_grammar(tools, choice, shape, false, std::nullopt);
+  return *call_grammar(tools, choice, shape, false, std::nullopt);
 }
 
 TEST(CallGrammar, RequiredMeansOneOfTheFunctionsWithItsArguments) {
@@ -169,21 +172,21 @@ TEST(CallGrammar, ReasoningMayComeFirst) {
   AnswerShape shape = shape_of("tagged");
   shape.reasoning = ReasoningShape{"<think>", "</think>"};
   const std::string call = call_text(shape, "now", "{}");
-  const auto may_open = call_grammar(kTools, {.kind = Kind::kRequired}, shape, false, {});
+  const auto may_open = *call_grammar(kTools, {.kind = Kind::kRequired}, shape, false, {});
   EXPECT_TRUE(allows(*may_open, call, shape));
   EXPECT_TRUE(allows(*may_open, "<think>\nhm <b>\n</think>\n\n" + call, shape));
   EXPECT_FALSE(allows(*may_open, "hm</think>" + call, shape));
-  const auto opened = call_grammar(kTools, {.kind = Kind::kRequired}, shape, true, {});
+  const auto opened = *call_grammar(kTools, {.kind = Kind::kRequired}, shape, true, {});
   EXPECT_TRUE(allows(*opened, "hm\n</think>\n\n" + call, shape));
   EXPECT_FALSE(allows(*opened, call, shape));
   const GrammarSource form = json_schema(R"({"type":"integer"})");
-  EXPECT_TRUE(allows(*call_grammar({}, {}, shape, true, form), "hm</think>42", shape));
+  EXPECT_TRUE(allows(**call_grammar({}, {}, shape, true, form), "hm</think>42", shape));
 }
 
 TEST(CallGrammar, OnlyAllowedFunctionsAreCalled) {
   const AnswerShape shape = shape_of("tagged");
   for (const Kind kind : {Kind::kAuto, Kind::kRequired}) {
-    const auto source = call_grammar(kTools, {.kind = kind, .allowed = {"now"}}, shape, false, {});
+    const auto source = *call_grammar(kTools, {.kind = kind, .allowed = {"now"}}, shape, false, {});
     ASSERT_TRUE(source);
     EXPECT_TRUE(allows(*source, call_text(shape, "now", "{}"), shape));
     EXPECT_FALSE(allows(*source, call_text(shape, "get_weather", R"({"city": "x"})"), shape));
@@ -194,11 +197,94 @@ TEST(CallGrammar, OnlyAllowedFunctionsAreCalled) {
 TEST(CallGrammar, AFormIsForAnswersWithoutCalls) {
   const AnswerShape shape = shape_of("tagged");
   const GrammarSource form = json_schema(R"({"type":"integer"})");
-  const auto source = call_grammar(kTools, {.kind = Kind::kAuto}, shape, false, form);
+  const auto source = *call_grammar(kTools, {.kind = Kind::kAuto}, shape, false, form);
   EXPECT_TRUE(allows(*source, "42", shape));
   EXPECT_TRUE(allows(*source, call_text(shape, "now", "{}"), shape));
   EXPECT_FALSE(allows(*source, "text", shape));
-  EXPECT_EQ(call_grammar(kTools, {.kind = Kind::kNone}, shape, false, form), form);
+  EXPECT_EQ(*call_grammar(kTools, {.kind = Kind::kNone}, shape, false, form), form);
+}
+
+using Arguments = std::vector<std::pair<std::string_view, std::string_view>>;
+
+// JSON values begin with '='.
+std::string tagged_call(const AnswerShape& shape, std::string_view name,
+                        const Arguments& arguments) {
+  const CallShape::Tagged& tagged = *shape.calls.tagged;
+  std::string out = shape.calls.before_name + std::string(name) + shape.calls.before_arguments;
+  for (auto [key, value] : arguments) {
+    const bool is_json = value.starts_with('=');
+    if (is_json) value.remove_prefix(1);
+    out += tagged.before_key + std::string(key) +
+           (is_json ? tagged.before_json : tagged.before_text) + std::string(value) +
+           tagged.after_value;
+  }
+  return out + shape.calls.after;
+}
+
+TEST(CallGrammar, ArgumentsOneByOneMatchTheirSchemas) {
+  const std::vector<Tool> tools = {
+      tool("f", R"({"type":"object","properties":{"city":{"type":"string"},
+                    "days":{"type":"integer","minimum":1,"maximum":9},
+                    "unit":{"anyOf":[{"$ref":"#/$defs/unit"},{"type":"null"}]}},
+                    "required":["city"],"$defs":{"unit":{"enum":["C","F","null"]}}})"),
+      tool("now", R"({"type":"object"})")};
+  for (const std::string_view name : kTaggedShapes) {
+    const AnswerShape shape = tagged_shape(name);
+    const auto source = grammar(shape, {.kind = Kind::kRequired}, tools);
+    ASSERT_TRUE(source) << name;
+    const auto takes = [&](const Arguments& arguments) {
+      return allows(*source, tagged_call(shape, "f", arguments), shape);
+    };
+    EXPECT_TRUE(takes({{"city", "서울 <b>"}})) << name;
+    EXPECT_TRUE(takes({{"city", "x"}, {"days", "=3"}, {"unit", "C"}})) << name;
+    EXPECT_TRUE(takes({{"city", "x"}, {"unit", "=null"}})) << name;
+    EXPECT_FALSE(takes({})) << name;
+    EXPECT_FALSE(takes({{"days", "=3"}})) << name;
+    EXPECT_FALSE(takes({{"city", "x"}, {"days", "=12"}})) << name;
+    EXPECT_FALSE(takes({{"city", "x"}, {"unit", "K"}})) << name;
+    EXPECT_FALSE(takes({{"city", "x"}, {"town", "x"}})) << name;
+    EXPECT_FALSE(takes({{"city", "x"}, {"city", "x"}})) << name;
+    EXPECT_TRUE(allows(*source, tagged_call(shape, "now", {}), shape)) << name;
+    EXPECT_FALSE(allows(*source, tagged_call(shape, "now", {{"a", "x"}}), shape)) << name;
+    const std::string one = tagged_call(shape, "now", {});
+    std::string two = one.substr(0, one.size() - shape.calls.after.size()) + shape.calls.between +
+                      "now" + shape.calls.before_arguments + shape.calls.after;
+    EXPECT_TRUE(allows(*source, two, shape)) << name;
+  }
+}
+
+TEST(CallGrammar, StrictArgumentsOneByOneAreHeldInFreeAnswersToo) {
+  std::vector<Tool> tools = kTools;
+  tools[0].is_strict = true;
+  for (const std::string_view name : kTaggedShapes) {
+    const AnswerShape shape = tagged_shape(name);
+    const auto source = grammar(shape, {.kind = Kind::kAuto}, tools);
+    ASSERT_TRUE(source);
+    EXPECT_TRUE(allows(*source, "It is sunny, 5 < 6.\n", shape)) << name;
+    EXPECT_TRUE(allows(*source, "So: " + tagged_call(shape, "get_weather", {{"city", "x"}}), shape))
+        << name;
+    EXPECT_FALSE(allows(*source, "So: " + tagged_call(shape, "get_weather", {}), shape)) << name;
+  }
+}
+
+TEST(CallGrammar, WhatCannotBeToldApartIsRefused) {
+  const AnswerShape shape = tagged_shape("lines");
+  const auto refused = [&](std::string_view property) {
+    const Tool one =
+        tool("f", R"({"type":"object","properties":{"a":)" + std::string(property) + "}}");
+    const auto compiled = compile_source(arguments_grammar(one, shape, false));
+    return compiled ? std::string() : compiled.error().where;
+  };
+  EXPECT_EQ(refused(R"({"type":["string","integer"],"minimum":5})"), "#/properties/a");
+  EXPECT_EQ(refused(R"({"anyOf":[{"type":"string","maxLength":3},{"type":"array"}]})"),
+            "#/properties/a");
+  EXPECT_EQ(refused(R"({"type":["string","integer"]})"), "");
+  EXPECT_EQ(refused(R"({"type":["string","null"],"maxLength":3})"), "");
+  EXPECT_EQ(refused(R"x({"type":"string","pattern":"^(?=a)"})x"), "#/properties/a/pattern");
+  const auto named = call_grammar(std::vector<Tool>{tool("f", R"({"properties":{"a b":{}}})")},
+                                  {.kind = Kind::kRequired}, shape, false, {});
+  ASSERT_FALSE(named);
+  EXPECT_EQ(named.error().where, "tools");
 }
 
 // Whatever a model prefers: an answer that the grammar allows is calls that match, for the reader
@@ -209,9 +295,18 @@ TEST(CallGrammar, EveryAnswerIsReadAsCallsThatMatchTheirSchemas) {
                     "on":{"type":"boolean"}},"required":["n"]})"),
       tool("g", R"({"type":"object","properties":{"c":{"enum":["a","</tool_call>","{\"}"]}},
                     "required":["c"]})")};
+  tools.push_back(tool("h", R"({"type":"object","properties":{
+      "s":{"type":"string","minLength":1,"maxLength":8},"p":{"type":"string","pattern":"^[<a/ \\n]{0,5}$"},
+      "e":{"enum":["a\nb"," x ","5","null",null,7]},"o":{"type":"object","properties":{"k":{"enum":["</parameter>"]}},
+      "required":["k"]},"m":{"type":["string","boolean"],"maxLength":5},
+      "d":{"type":"string","format":"date"}},"required":["s","e","m"]})"));
+  std::vector<CallableFunction> functions;
+  for (const Tool& one : tools) functions.push_back({one.name, argument_types(one.parameters)});
+  std::vector<AnswerShape> shapes;
+  for (const std::string_view name : kShapes) shapes.push_back(shape_of(name));
+  for (const std::string_view name : kTaggedShapes) shapes.push_back(tagged_shape(name));
   std::mt19937 random(7);  // NOLINT: the same walks each time
-  for (const std::string_view name : kShapes) {
-    const AnswerShape shape = shape_of(name);
+  for (const AnswerShape& shape : shapes) {
     const auto made = compiled(*grammar(shape, {.kind = Kind::kRequired}, tools));
     for (int walk = 0; walk < 60; ++walk) {
       Matcher matcher(made, {});
@@ -233,7 +328,7 @@ TEST(CallGrammar, EveryAnswerIsReadAsCallsThatMatchTheirSchemas) {
       AnswerSplitter splitter({.reasoning = {},
                                .begins_in_reasoning = false,
                                .shape = &shape.calls,
-                               .names = {"f", "g"},
+                               .functions = functions,
                                .is_constrained = true});
       std::vector<AnswerPart> parts = splitter.push(text);
       for (AnswerPart& part : splitter.finish()) parts.push_back(std::move(part));
@@ -241,7 +336,7 @@ TEST(CallGrammar, EveryAnswerIsReadAsCallsThatMatchTheirSchemas) {
       for (const AnswerPart& part : parts) {
         const auto* call = std::get_if<CallPart>(&part);
         ASSERT_NE(call, nullptr) << text;
-        const std::string& schema = tools[call->name == "f" ? 0 : 1].parameters;
+        const std::string& schema = std::ranges::find(tools, call->name, &Tool::name)->parameters;
         const auto arguments = compile_source(json_schema(schema));
         ASSERT_TRUE(arguments);
         EXPECT_EQ(match_text(*arguments, call->arguments), TextMatch::kWhole) << text;

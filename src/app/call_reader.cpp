@@ -16,11 +16,27 @@ std::string_view trim(std::string_view text) {
 
 }  // namespace
 
-CallReader::CallReader(const CallShape& shape, const std::vector<std::string>& names)
-    : shape_(shape), names_(names), state_(shape.object ? State::kObject : State::kName) {}
+CallReader::CallReader(const CallShape& shape, const std::vector<CallableFunction>& functions)
+    : shape_(shape),
+      functions_(functions),
+      state_(shape.object                  ? State::kObject
+             : shape.behind_marker.empty() ? State::kName
+                                           : State::kPrefix) {
+  if (!shape.tagged) return;
+  const auto behind_call = [&](std::string_view text) {
+    const std::string marks = without_gaps(text);
+    return marks.starts_with(shape.tagged->call_end)
+               ? without_gaps(std::string_view(marks).substr(shape.tagged->call_end.size()))
+               : std::string();
+  };
+  end_ = behind_call(shape.after);
+  next_ = behind_call(shape.between);
+  if (next_.starts_with(end_) && !end_.empty()) next_.clear();  // the mark of a call comes again
+}
 
-bool CallReader::is_known(std::string_view name) const {
-  return std::ranges::find(names_, name) != names_.end();
+const CallableFunction* CallReader::find(std::string_view name) const {
+  const auto found = std::ranges::find(functions_, name, &CallableFunction::name);
+  return found == functions_.end() ? nullptr : &*found;
 }
 
 void CallReader::begin_call(State state) {
@@ -32,6 +48,7 @@ void CallReader::begin_call(State state) {
   arguments_.clear();
   tail_.clear();
   n_tail_space_ = 0;
+  n_ended_ = 0;
 }
 
 CallReader::Step CallReader::push(char byte) {
@@ -45,12 +62,16 @@ CallReader::Step CallReader::push(char byte) {
     case State::kMember:
     case State::kNext:
       return push_member(byte);
+    case State::kPrefix:
+      return push_prefix(byte);
     case State::kName:
       return push_name(byte);
     case State::kArguments:
       return push_arguments(byte);
+    case State::kTagged:
+      return push_tagged(byte);
     case State::kTail:
-      return push_tail(byte);
+      return shape_.tagged ? push_tagged_tail(byte) : push_tail(byte);
   }
   return Step::kWrong;
 }
@@ -123,7 +144,8 @@ CallReader::Step CallReader::end_member() {
   state_ = State::kNext;
   if (key_ != shape_.object->name_key) return Step::kMore;
   const std::string_view value = trim(value_);
-  if (value.size() < 2 || !value.starts_with('"') || !is_known(value.substr(1, value.size() - 2))) {
+  if (value.size() < 2 || !value.starts_with('"') ||
+      find(value.substr(1, value.size() - 2)) == nullptr) {
     return Step::kWrong;
   }
   name_ = value.substr(1, value.size() - 2);
@@ -138,20 +160,41 @@ CallReader::Step CallReader::end_object() {
   return Step::kCall;
 }
 
+CallReader::Step CallReader::push_prefix(char byte) {
+  value_ += byte;
+  const std::string text = without_gaps(value_);
+  if (text == without_gaps(shape_.behind_marker)) {
+    value_.clear();
+    state_ = State::kName;
+    return Step::kMore;
+  }
+  return without_gaps(shape_.behind_marker).starts_with(text) ? Step::kMore : Step::kWrong;
+}
+
 CallReader::Step CallReader::push_name(char byte) {
   const std::string_view behind = trim(shape_.before_arguments);
+  const char first = shape_.tagged ? shape_.tagged->before_key[0] : '{';  // of the arguments
   value_ += byte;
   std::string_view name = value_;
-  if (behind.empty() ? byte == '{' : name.ends_with(behind)) {
+  if (behind.empty() ? byte == first : name.ends_with(behind)) {
     name.remove_suffix(behind.empty() ? 1 : behind.size());
-    name = trim(name);
-    if (!is_known(name)) return Step::kWrong;
-    name_ = name;
-    scanner_ = {};
-    state_ = State::kArguments;
-    return behind.empty() ? push_arguments(byte) : Step::kMore;
+    const Step begun = begin_arguments(trim(name));
+    return behind.empty() && begun == Step::kMore ? push(byte) : begun;
   }
   return value_.size() > 2 * kMaxNameBytes + behind.size() ? Step::kWrong : Step::kMore;
+}
+
+CallReader::Step CallReader::begin_arguments(std::string_view name) {
+  const CallableFunction* const function = find(name);
+  if (function == nullptr) return Step::kWrong;
+  name_ = name;
+  scanner_ = {};
+  state_ = State::kArguments;
+  if (shape_.tagged) {
+    tagged_.emplace(*shape_.tagged, function->arguments);
+    state_ = State::kTagged;
+  }
+  return Step::kMore;
 }
 
 CallReader::Step CallReader::push_arguments(char byte) {
@@ -164,6 +207,27 @@ CallReader::Step CallReader::push_arguments(char byte) {
   if (step == JsonScanner::Step::kMore) return Step::kMore;
   state_ = State::kTail;
   return Step::kCall;
+}
+
+CallReader::Step CallReader::push_tagged(char byte) {
+  const TaggedReader::Step step = tagged_->push(byte);
+  if (step == TaggedReader::Step::kWrong) return Step::kWrong;
+  arguments_ += tagged_->take();
+  if (step == TaggedReader::Step::kMore) return Step::kMore;
+  state_ = State::kTail;
+  return Step::kCall;
+}
+
+CallReader::Step CallReader::push_tagged_tail(char byte) {
+  tail_ += byte;
+  const std::string text = without_gaps(tail_);
+  if (text.empty()) return Step::kMore;
+  if (text == next_) {
+    begin_call(State::kName);
+    return Step::kMore;
+  }
+  if (text == end_) return Step::kEnd;
+  return end_.starts_with(text) || next_.starts_with(text) ? Step::kMore : Step::kLeave;
 }
 
 CallReader::Step CallReader::push_tail(char byte) {
@@ -184,6 +248,13 @@ CallReader::Step CallReader::push_tail(char byte) {
     n_tail_space_ = 0;
     return shape_.object->end_marker.empty() ? Step::kEnd : Step::kMore;
   }
+  // Several objects between one pair of marks.
+  const bool one_pair = shape_.object && !shape_.between.empty() &&
+                        !shape_.between.contains(shape_.object->end_marker);
+  if (one_pair && text == "{") {
+    begin_call(State::kObject);
+    return push_object(byte);
+  }
   const std::string_view end = shape_.object ? shape_.object->end_marker : trim(shape_.after);
   if (shape_.object && end.empty()) {
     if (byte != '{' || shape_.between.empty()) return Step::kLeave;
@@ -191,13 +262,22 @@ CallReader::Step CallReader::push_tail(char byte) {
     return push_object(byte);
   }
   std::string_view next = shape_.object ? std::string_view() : trim(shape_.between);
-  if (next.starts_with(end) && !end.empty()) next = {};  // the mark of a call comes again
+  const bool has_both = !end.empty() && next.starts_with(end);
+  if (has_both && trim(next.substr(end.size())).starts_with(shape_.marker)) {
+    next = {};  // the mark of a call comes again
+  }
   if (!next.empty() && text == next) {
     begin_call(State::kName);
     return Step::kMore;
   }
-  if (!end.empty() && text == end) return Step::kEnd;
-  return end.starts_with(text) || next.starts_with(text) ? Step::kMore : Step::kLeave;
+  if (!end.empty() && text == end) {
+    if (next.empty() || !has_both) return Step::kEnd;
+    n_ended_ = tail_.size();
+    return Step::kMore;
+  }
+  if (end.starts_with(text) || next.starts_with(text)) return Step::kMore;
+  tail_.erase(0, n_ended_);
+  return Step::kLeave;
 }
 
 }  // namespace jarip

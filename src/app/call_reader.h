@@ -11,8 +11,16 @@
 
 #include "app/call_shape.h"
 #include "app/json_scanner.h"
+#include "app/tagged_reader.h"
+#include "grammar/schema_text.h"
 
 namespace jarip {
+
+// A function that may be called.
+struct CallableFunction {
+  std::string name;
+  ArgumentTypes arguments = {};  // of calls that write arguments one by one
+};
 
 class CallReader {
  public:
@@ -27,7 +35,7 @@ class CallReader {
   };
 
   // Both outlive the reader.
-  CallReader(const CallShape& shape, const std::vector<std::string>& names);
+  CallReader(const CallShape& shape, const std::vector<CallableFunction>& functions);
 
   [[nodiscard]] Step push(char byte);
 
@@ -50,8 +58,10 @@ class CallReader {
     kColon,      // behind it
     kMember,     // inside a member's value
     kNext,       // behind it
-    kName,       // calls that are no objects: the name and what comes behind it
-    kArguments,  // their arguments
+    kPrefix,     // calls that are no objects: between their mark and the name
+    kName,       // the name and what comes behind it
+    kArguments,  // their arguments, as JSON
+    kTagged,     // or one by one
     kTail,       // behind a call
   };
 
@@ -60,25 +70,33 @@ class CallReader {
   [[nodiscard]] Step push_member(char byte);
   [[nodiscard]] Step end_member();
   [[nodiscard]] Step end_object();
+  [[nodiscard]] Step push_prefix(char byte);
   [[nodiscard]] Step push_name(char byte);
+  [[nodiscard]] Step begin_arguments(std::string_view name);
   [[nodiscard]] Step push_arguments(char byte);
+  [[nodiscard]] Step push_tagged(char byte);
   [[nodiscard]] Step push_tail(char byte);
-  [[nodiscard]] bool is_known(std::string_view name) const;
+  [[nodiscard]] Step push_tagged_tail(char byte);
+  [[nodiscard]] const CallableFunction* find(std::string_view name) const;
   void begin_call(State state);
 
   const CallShape& shape_;
-  const std::vector<std::string>& names_;
+  const std::vector<CallableFunction>& functions_;
   State state_;
   bool list_is_open_ = false;
   bool at_first_key_ = true;
   bool has_arguments_member_ = false;
   std::string key_;
-  std::string value_;  // of the name's member, or the name and what is behind it
+  std::string value_;  // of the name's member, or the name and what is around it
   std::string name_;
   std::string arguments_;
   std::string tail_;
   std::size_t n_tail_space_ = 0;  // bytes of white space that it begins with
+  std::size_t n_ended_ = 0;       // bytes of it after which the calls may have ended
   JsonScanner scanner_;
+  std::optional<TaggedReader> tagged_;
+  std::string end_;   // of tagged calls: what ends them behind a call, without gaps
+  std::string next_;  // what another one begins with; empty: its mark
 };
 
 }  // namespace jarip

@@ -3,28 +3,27 @@
 #include <algorithm>
 #include <array>
 #include <utility>
-#include <vector>
+
+#include "app/call_probes.h"
 
 namespace jarip {
 namespace {
 
-// Words that no template has.
-constexpr std::string_view kUser = "jaripuserprobe";
-constexpr std::string_view kContent = "jaripcontentprobe";
-constexpr std::array<std::string_view, 2> kNames = {"jaripfirstprobe", "jaripsecondprobe"};
-constexpr std::array<std::string_view, 2> kIds = {"jaripid01", "jaripid02"};  // as Mistral's: 9
-constexpr std::string_view kKey = "jaripkeyprobe";
-constexpr std::string_view kValue = "jaripvalueprobe";
-constexpr std::string_view kArguments = R"({"jaripkeyprobe": "jaripvalueprobe"})";
-constexpr std::string_view kSpace = " \n\r\t";
-constexpr std::string_view kBos = "<bos>";
-constexpr std::string_view kEos = "<eos>";
+using call_probe::kContent;
+using call_probe::kEos;
+using call_probe::kIds;
+using call_probe::kNames;
+using call_probe::kSpace;
+using call_probe::Manner;
+using call_probe::trim;
 
-std::string_view trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
+constexpr ReasoningShape kReasoningShapes[] = {{"<think>", "</think>"},
+                                               {"<thought>", "</thought>"},
+                                               {"[THINK]", "[/THINK]"},
+                                               {"<|START_THINKING|>", "<|END_THINKING|>"}};
+
+constexpr std::string_view kKey = call_probe::kKeys[0];
+constexpr std::string_view kValue = call_probe::kValues[0];
 
 // Moves past white space and the token; false, and nothing moved, if it isn't there.
 bool skip(std::string_view& text, std::string_view token) {
@@ -42,78 +41,6 @@ std::optional<std::string> take_string(std::string_view& text) {
   std::string out(text.substr(0, end));
   text.remove_prefix(end + 1);
   return out;
-}
-
-// --- what the probes render ---
-
-struct Manner {
-  bool arguments_as_text = false;
-  bool null_content = false;
-};
-
-TemplateValue text(std::string_view value) { return TemplateValue::from(value); }
-
-TemplateValue parameters() {
-  const TemplateValue property =
-      TemplateValue::make_object({{"type", text("string")}, {"description", text("")}});
-  return TemplateValue::make_object(
-      {{"type", text("object")},
-       {"properties", TemplateValue::make_object({{std::string(kKey), property}})},
-       {"required", TemplateValue::make_list({text(kKey)})}});
-}
-
-TemplateValue tools() {
-  std::vector<TemplateValue> list;
-  for (const std::string_view name : kNames) {
-    list.push_back(TemplateValue::make_object(
-        {{"type", text("function")},
-         {"function",
-          TemplateValue::make_object(
-              {{"name", text(name)}, {"description", text("")}, {"parameters", parameters()}})}}));
-  }
-  return TemplateValue::make_list(std::move(list));
-}
-
-TemplateValue message(std::string_view role, TemplateValue content) {
-  TemplateValue name = text(role);
-  name.trusted = true;
-  return TemplateValue::make_object({{"role", std::move(name)}, {"content", std::move(content)}});
-}
-
-TemplateValue message_with_calls(std::size_t n_calls, const Manner& manner) {
-  std::vector<TemplateValue> calls;
-  for (std::size_t i = 0; i < n_calls; ++i) {
-    TemplateValue arguments = manner.arguments_as_text
-                                  ? text(kArguments)
-                                  : TemplateValue::make_object({{std::string(kKey), text(kValue)}});
-    calls.push_back(TemplateValue::make_object(
-        {{"id", text(kIds[i])},
-         {"type", text("function")},
-         {"function", TemplateValue::make_object(
-                          {{"name", text(kNames[i])}, {"arguments", std::move(arguments)}})}}));
-  }
-  TemplateValue out = message("assistant", manner.null_content ? TemplateValue::null() : text(""));
-  out.object.emplace_back("tool_calls", TemplateValue::make_list(std::move(calls)));
-  return out;
-}
-
-// A user's message and an assistant's; nothing when the template refuses.
-std::optional<std::string> render(const ChatTemplate& chat_template, TemplateValue answer) {
-  const TemplateValue context = TemplateValue::make_object(
-      {{"messages", TemplateValue::make_list({message("user", text(kUser)), std::move(answer)})},
-       {"tools", tools()},
-       {"documents", TemplateValue::null()},
-       {"add_generation_prompt", TemplateValue::from(false)},
-       {"bos_token", text(kBos)},
-       {"eos_token", text(kEos)}});
-  const auto segments = chat_template.render(context, {"bos_token", "eos_token"}, 0);
-  if (!segments) return std::nullopt;
-  std::string out;
-  for (const RenderedSegment& segment : *segments) out += segment.text;
-  // Tools may be told of before the user's words or behind, but before the answer.
-  const std::size_t user = out.rfind(kUser);
-  if (user == std::string::npos) return std::nullopt;
-  return out.substr(user + kUser.size());
 }
 
 // --- the shape ---
@@ -177,6 +104,15 @@ std::size_t find_begin(std::string_view rendered, std::string_view head) {
   return n;
 }
 
+// Empty reasoning that a template shows before calls only.
+std::string without_reasoning(std::string before_name) {
+  for (const ReasoningShape& shape : kReasoningShapes) {
+    const std::size_t close = before_name.rfind(shape.close);
+    if (close != std::string::npos) before_name.erase(0, close + shape.close.size());
+  }
+  return before_name;
+}
+
 std::size_t common_suffix(std::string_view a, std::string_view b) {
   std::size_t n = 0;
   while (n < a.size() && n < b.size() && a[a.size() - 1 - n] == b[b.size() - 1 - n]) ++n;
@@ -189,7 +125,13 @@ std::optional<CallShape::Object> find_object(CallShape& shape) {
   const std::size_t begin = shape.before_name.rfind('{');
   if (begin == std::string::npos) return std::nullopt;
   std::string_view head = std::string_view(shape.before_name).substr(begin + 1);
-  const auto name_key = take_string(head);
+  auto name_key = take_string(head);
+  // Other members may come first: ids, which the model need not make up.
+  for (std::string_view rest = head;
+       name_key && skip(rest, ":") && take_string(rest) && skip(rest, ",");) {
+    name_key = take_string(rest);
+    head = rest;
+  }
   if (!name_key || !skip(head, ":") || !skip(head, "\"") || !head.empty()) return std::nullopt;
   std::string_view middle = shape.before_arguments;
   if (!middle.starts_with('"') || !skip(middle, "\"") || !skip(middle, ",")) return std::nullopt;
@@ -216,8 +158,17 @@ struct Frame {
   std::string tail;
 };
 
+std::string without_tail(std::string text, std::string_view tail) {
+  std::size_t begin = text.size() - common_suffix(text, tail);
+  // Half a mark is none.
+  while (begin < text.size() && !std::string_view("<[ \n").contains(text[begin])) ++begin;
+  text.resize(begin);
+  text.resize(std::min(text.find(kEos), text.size()));
+  return text;
+}
+
 std::optional<Frame> find_frame(const ChatTemplate& chat_template) {
-  const auto rendered = render(chat_template, message("assistant", text(kContent)));
+  const auto rendered = call_probe::render_content(chat_template);
   if (!rendered) return std::nullopt;
   const std::size_t content = rendered->find(kContent);
   if (content == std::string::npos) return std::nullopt;
@@ -227,7 +178,8 @@ std::optional<Frame> find_frame(const ChatTemplate& chat_template) {
 // What comes between the arguments and the next name.
 std::string find_between(const ChatTemplate& chat_template, const Manner& manner,
                          std::string_view before_arguments) {
-  const auto two = render(chat_template, message_with_calls(2, manner));
+  const auto two =
+      call_probe::render_calls(chat_template, 2, call_probe::string_arguments(1), manner);
   if (!two) return {};
   const std::size_t first = two->find(kNames[0]);
   const std::size_t second = two->find(kNames[1]);
@@ -243,7 +195,8 @@ std::string find_between(const ChatTemplate& chat_template, const Manner& manner
 
 std::optional<CallShape> find_shape(const ChatTemplate& chat_template, const Manner& manner,
                                     const Frame& frame) {
-  const auto one = render(chat_template, message_with_calls(1, manner));
+  const auto one =
+      call_probe::render_calls(chat_template, 1, call_probe::string_arguments(1), manner);
   if (!one) return std::nullopt;
   const std::size_t begin = find_begin(*one, frame.head);
   const std::size_t name = one->find(kNames[0]);
@@ -252,11 +205,9 @@ std::optional<CallShape> find_shape(const ChatTemplate& chat_template, const Man
   const auto arguments = find_arguments(*one, name_end);
   if (!arguments) return std::nullopt;
   CallShape shape;
-  shape.before_name = one->substr(begin, name - begin);
+  shape.before_name = without_reasoning(one->substr(begin, name - begin));
   shape.before_arguments = one->substr(name_end, arguments->begin - name_end);
-  shape.after = one->substr(arguments->end);
-  shape.after.resize(shape.after.size() - common_suffix(shape.after, frame.tail));
-  shape.after.resize(std::min(shape.after.find(kEos), shape.after.size()));
+  shape.after = without_tail(one->substr(arguments->end), frame.tail);
   if (!drop_id(shape.before_name) || !drop_id(shape.after)) return std::nullopt;
   for (const std::string& piece : {shape.before_name, shape.before_arguments, shape.after}) {
     for (const std::string_view word :
@@ -270,6 +221,143 @@ std::optional<CallShape> find_shape(const ChatTemplate& chat_template, const Man
   if (!shape.object && shape.marker.empty()) return std::nullopt;
   shape.from_template = true;
   shape.arguments_as_text = manner.arguments_as_text;
+  shape.null_content = manner.null_content;
+  return shape;
+}
+
+// --- arguments one by one ---
+
+// Two arguments as they were rendered: where each piece begins and ends.
+struct TaggedSpan {
+  std::size_t name = 0;
+  std::string before_first;  // from the name to the first key
+  std::string before_value;  // from a key to its value
+  std::string between;       // from a value to the next key
+  std::size_t end = 0;       // of the last value
+};
+
+std::optional<TaggedSpan> find_tagged_span(std::string_view text, std::string_view name,
+                                           std::size_t from) {
+  const std::array<std::string_view, 5> words = {name, call_probe::kKeys[0], call_probe::kValues[0],
+                                                 call_probe::kKeys[1], call_probe::kValues[1]};
+  std::array<std::size_t, 5> begins = {};
+  std::array<std::size_t, 5> ends = {};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    begins[i] = text.find(words[i], i == 0 ? from : ends[i - 1]);
+    if (begins[i] == std::string_view::npos) return std::nullopt;
+    ends[i] = begins[i] + words[i].size();
+  }
+  const auto piece = [&](std::size_t i) {
+    return std::string(text.substr(ends[i], begins[i + 1] - ends[i]));
+  };
+  if (piece(1) != piece(3)) return std::nullopt;
+  return TaggedSpan{begins[0], piece(0), piece(1), piece(2), ends[4]};
+}
+
+// What is behind a key whose value begins with the text; nothing if the template can't show it.
+std::optional<std::string> find_before(const ChatTemplate& chat_template, const Manner& manner,
+                                       const call_probe::Arguments& argument,
+                                       const std::string& text) {
+  const auto one = call_probe::render_calls(chat_template, 1, argument, manner);
+  const std::size_t value = one ? one->rfind(text) : std::string::npos;
+  const std::size_t key = one ? one->rfind(kKey) : std::string::npos;
+  if (value == std::string::npos || key == std::string::npos || value < key) return std::nullopt;
+  return one->substr(key + kKey.size(), value - key - kKey.size());
+}
+
+// What is behind a key whose value is no string; as of strings, if the template shows none.
+// Nothing where it names the type of each value.
+std::optional<std::string> find_before_json(const ChatTemplate& chat_template, const Manner& manner,
+                                            const std::string& before_text) {
+  const std::string number(call_probe::kNumberText);
+  const auto of_number = find_before(chat_template, manner, call_probe::number_argument(), number);
+  const auto of_list =
+      find_before(chat_template, manner, call_probe::list_argument(), "[" + number);
+  if (of_number && of_list && *of_number != *of_list) return std::nullopt;
+  return of_number ? *of_number : of_list.value_or(before_text);
+}
+
+bool is_mark(std::string_view text) {
+  text = trim(text);
+  return text.size() > 2 && text.starts_with('<') && text.ends_with('>');
+}
+
+bool has_word_of_probe(std::string_view piece) {
+  for (const std::string_view word :
+       {kIds[0], kIds[1], kNames[0], kNames[1], kKey, kValue, call_probe::kKeys[1],
+        call_probe::kValues[1], std::string_view("None")}) {
+    if (piece.contains(word)) return true;
+  }
+  return false;
+}
+
+// Whether strings that look like marks are shown as XML shows them.
+bool has_cdata(const ChatTemplate& chat_template, const Manner& manner) {
+  const auto one = call_probe::render_calls(chat_template, 1, call_probe::mark_argument(), manner);
+  return one && one->contains(call_probe::kCdata);
+}
+
+// From behind the last value of one call to the next one's name.
+std::string find_tagged_between(const ChatTemplate& chat_template, const Manner& manner,
+                                const TaggedSpan& span, std::string_view close) {
+  const auto two =
+      call_probe::render_calls(chat_template, 2, call_probe::string_arguments(2), manner);
+  if (!two) return {};
+  const auto first = find_tagged_span(*two, kNames[0], 0);
+  if (!first) return {};
+  const auto second = find_tagged_span(*two, kNames[1], first->end);
+  if (!second || second->before_first != span.before_first) return {};
+  const std::string between = two->substr(first->end, second->name - first->end);
+  return between.starts_with(close) ? between.substr(close.size()) : std::string();
+}
+
+std::optional<CallShape> find_tagged_shape(const ChatTemplate& chat_template, const Manner& manner,
+                                           const Frame& frame) {
+  const auto one =
+      call_probe::render_calls(chat_template, 1, call_probe::string_arguments(2), manner);
+  if (!one) return std::nullopt;
+  const std::size_t begin = find_begin(*one, frame.head);
+  const auto span = find_tagged_span(*one, kNames[0], begin);
+  if (!span) return std::nullopt;
+  const std::size_t key = span->before_first.rfind('<');
+  if (key == std::string::npos) return std::nullopt;
+  CallShape::Tagged tagged;
+  tagged.before_key = span->before_first.substr(key);
+  if (!span->between.ends_with(tagged.before_key)) return std::nullopt;
+  tagged.after_value = span->between.substr(0, span->between.size() - tagged.before_key.size());
+  tagged.before_text = span->before_value;
+  const auto before_json = find_before_json(chat_template, manner, tagged.before_text);
+  if (!before_json) return std::nullopt;
+  tagged.before_json = *before_json;
+  // White space behind the mark may be between arguments only.
+  if (!one->substr(span->end).starts_with(tagged.after_value)) {
+    tagged.after_value.resize(tagged.after_value.find_last_not_of(kSpace) + 1);
+  }
+  if (!is_mark(tagged.after_value) || trim(tagged.before_text).empty() ||
+      trim(tagged.before_json).empty() || !one->substr(span->end).starts_with(tagged.after_value)) {
+    return std::nullopt;
+  }
+  CallShape shape;
+  shape.before_name = without_reasoning(one->substr(begin, span->name - begin));
+  shape.before_arguments = span->before_first.substr(0, key);
+  shape.after = without_tail(one->substr(span->end + tagged.after_value.size()), frame.tail);
+  shape.between = find_tagged_between(chat_template, manner, *span, tagged.after_value);
+  const std::string_view behind = trim(shape.after);
+  tagged.call_end = behind.substr(0, behind.find('>') + 1);
+  const std::string_view before = trim(shape.before_name);
+  const std::size_t marker_end = before.find('>');
+  if (!is_mark(tagged.call_end) || !before.starts_with('<')) return std::nullopt;
+  shape.marker =
+      before.substr(0, marker_end == std::string_view::npos ? before.size() : marker_end + 1);
+  shape.behind_marker = trim(before.substr(shape.marker.size()));
+  for (const std::string& piece :
+       {shape.before_name, shape.before_arguments, shape.between, shape.after, tagged.before_key,
+        tagged.before_text, tagged.before_json, tagged.after_value}) {
+    if (has_word_of_probe(piece)) return std::nullopt;
+  }
+  tagged.has_cdata = has_cdata(chat_template, manner);
+  shape.tagged = std::move(tagged);
+  shape.from_template = true;
   shape.null_content = manner.null_content;
   return shape;
 }
@@ -299,15 +387,15 @@ CallShape find_call_shape(const ChatTemplate& chat_template) {
       if (shape) return *std::move(shape);
     }
   }
+  for (const bool null_content : {true, false}) {
+    auto shape = find_tagged_shape(chat_template, {false, null_content}, *frame);
+    if (shape) return *std::move(shape);
+  }
   return hermes_shape();
 }
 
 std::optional<ReasoningShape> find_reasoning_shape(std::string_view source) {
-  static constexpr ReasoningShape kShapes[] = {{"<think>", "</think>"},
-                                               {"<thought>", "</thought>"},
-                                               {"[THINK]", "[/THINK]"},
-                                               {"<|START_THINKING|>", "<|END_THINKING|>"}};
-  for (const ReasoningShape& shape : kShapes) {
+  for (const ReasoningShape& shape : kReasoningShapes) {
     if (source.contains(shape.close)) return shape;
   }
   return std::nullopt;

@@ -28,9 +28,23 @@ struct CallShape {
     std::string end_marker;  // without the white space around it; may be empty
   };
   std::optional<Object> object;
+
+  // Arguments that aren't one JSON object but are written one by one, strings as they are:
+  //   before_key KEY before_text STRING after_value      or
+  //   before_key KEY before_json JSON after_value
+  struct Tagged {
+    std::string before_key;
+    std::string before_text;
+    std::string before_json;
+    std::string after_value;
+    std::string call_end;    // the mark behind the last of them, with which `after` begins
+    bool has_cdata = false;  // strings that look like marks lie between <![CDATA[ and ]]>
+  };
+  std::optional<Tagged> tagged;
   // What tells a call from text, without the white space around it. Empty: calls are all of an
   // answer, which then begins with {.
   std::string marker;
+  std::string behind_marker;  // what comes between it and the name, without white space around it
 
   // How the template wants what it renders.
   bool from_template = false;  // else it knows no calls: they are told and shown to it as text

@@ -152,11 +152,17 @@ TEST(CallShape, WhereATemplateShowsNoCallsTheyAreHermes) {
            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
            "{{ raise_exception('never') }}",
            "nothing of the messages",
-           // Arguments one by one can't be read as JSON.
+           // Names of arguments as marks.
            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
            "{% for c in m.tool_calls %}<call>{{ c.function.name }}"
-           "{% for k, v in c.function.arguments.items() %}<{{ k }}>{{ v }}{% endfor %}</call>"
-           "{% endfor %}{% endfor %}",
+           "{% for k, v in c.function.arguments.items() %}<{{ k }}>{{ v }}</{{ k }}>{% endfor %}"
+           "</call>{% endfor %}{% endfor %}",
+           // A type for each value.
+           "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
+           "{% for c in m.tool_calls %}<call>{{ c.function.name }}"
+           "{% for k, v in c.function.arguments.items() %}<arg {{ k }} "
+           "{{ 's' if v is string else 'n' if v is number else 'o' }}>{{ v }}</arg>{% endfor %}"
+           "</call>{% endfor %}{% endfor %}",
            // Ids that aren't members.
            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
            "{% for c in m.tool_calls %}<call {{ c.id }}>{{ c.function.name }}"
@@ -166,6 +172,51 @@ TEST(CallShape, WhereATemplateShowsNoCallsTheyAreHermes) {
     EXPECT_FALSE(shape.from_template) << source;
     EXPECT_EQ(shown(shape), hermes);
   }
+}
+
+// {marker behind_marker}NAME … of arguments one by one.
+std::string shown_tagged(const CallShape& shape) {
+  if (!shape.tagged) return "none";
+  const CallShape::Tagged& tagged = *shape.tagged;
+  return shape.marker + " " + shape.behind_marker + "|" + shape.before_name + "NAME" +
+         shape.before_arguments + "|" + tagged.before_key + "KEY" + tagged.before_text + "TEXT" +
+         tagged.before_json + "JSON" + tagged.after_value + "|" + tagged.call_end + "|" +
+         shape.between + "|" + shape.after;
+}
+
+TEST(CallShape, ArgumentsOneByOne) {
+  EXPECT_EQ(shown_tagged(shape_of(R"(
+{%- for m in messages %}
+{{- '<|im_start|>' + m.role + '\n' + (m.content or '') }}
+{%- for c in m.tool_calls %}
+  {{- '\n<tool_call>\n<function=' + c.function.name + '>\n' }}
+  {%- for k, v in c.function.arguments | items %}
+    {{- '<parameter=' + k + '>\n' }}{{ v if v is string else v | tojson }}{{ '\n</parameter>\n' }}
+  {%- endfor %}
+  {{- '</function>\n</tool_call>' }}
+{%- endfor %}
+{{- '<|im_end|>\n' }}
+{%- endfor %})")),
+            "<tool_call> <function=|\n<tool_call>\n<function=NAME>\n|<parameter=KEY>\nTEXT>\nJSON\n"
+            "</parameter>\n|</function>|</function>\n</tool_call>\n<tool_call>\n<function=|"
+            "</function>\n</tool_call>");
+  EXPECT_EQ(
+      shown_tagged(shape_of(R"(
+{%- for m in messages %}
+{{- '<|' + m.role + '|>\n' + m.content }}
+{%- if m.tool_calls %}{{ '<calls>' }}
+{%- for c in m.tool_calls %}
+  {{- '<invoke name="' + c.function.name + '">' }}
+  {%- for k, v in c.function.arguments.items() %}
+    {{- '<arg name="' + k + '" string="' + ('true' if v is string else 'false') + '">' }}
+    {{- v if v is string else v | tojson }}{{ '</arg>' + ('' if loop.last else '\n') }}
+  {%- endfor %}
+  {{- '</invoke>' }}
+{%- endfor %}{{ '</calls>' }}{% endif %}
+{%- endfor %})")),
+      "<calls> <invoke name=\"|<calls><invoke name=\"NAME\">|<arg name=\"KEY\" string=\"true\">"
+      "TEXT\" string=\"false\">JSON</arg>|</invoke>|</invoke><invoke name=\"|"
+      "</invoke></calls>");
 }
 
 // Templates in the manner of families that are in use.

@@ -23,6 +23,7 @@ class JsonScanner {
   };
   // Nothing may come after any but kMore.
   [[nodiscard]] Step push(char byte);
+  [[nodiscard]] bool is_inside_string() const { return state_ == State::kString; }
 
  private:
   enum class State : std::uint8_t {

@@ -20,7 +20,7 @@ std::unexpected<Error> refuse(const Error& error, const std::string& field) {
 }
 
 // Whose fault it is that the whole doesn't compile.
-std::unexpected<Error> find_fault(const Turn& turn, const Error& error) {
+std::unexpected<Error> find_fault(const Turn& turn, const AnswerShape* shape, const Error& error) {
   if (turn.form) {
     if (const auto alone = compile_source(turn.form->source); !alone) {
       return refuse(alone.error(), turn.form->field);
@@ -28,7 +28,9 @@ std::unexpected<Error> find_fault(const Turn& turn, const Error& error) {
   }
   if (!may_call(turn)) return refuse(error, turn.form ? turn.form->field : "tools");
   for (const Tool& tool : turn.tools) {
-    if (const auto alone = compile_source(json_schema(tool.parameters)); !alone) {
+    const auto source =
+        shape == nullptr ? json_schema(tool.parameters) : arguments_grammar(tool, *shape, false);
+    if (const auto alone = compile_source(source); !alone) {
       return refuse(alone.error(), tool.field);
     }
   }
@@ -75,11 +77,11 @@ Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& mod
   std::optional<GrammarSource> source;
   if (turn.form) source = turn.form->source;
   if (shape != nullptr) {
-    source = call_grammar(turn.tools, turn.tool_choice, *shape, in_reasoning, source);
+    JARIP_TRY(source, call_grammar(turn.tools, turn.tool_choice, *shape, in_reasoning, source));
   }
   if (source) {
     auto grammar = model.compile_grammar(*source);
-    if (!grammar) return find_fault(turn, grammar.error());
+    if (!grammar) return find_fault(turn, shape, grammar.error());
     plan.grammar = *std::move(grammar);
   }
   if (shape == nullptr) return plan;
@@ -89,10 +91,13 @@ Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& mod
       SplitOptions{.reasoning = shape->reasoning,
                    .begins_in_reasoning = in_reasoning,
                    .shape = may_call(turn) ? &shape->calls : nullptr,
-                   .names = {},
+                   .functions = {},
                    .is_constrained = may_call(turn) && plan.grammar != nullptr && !may_be_form};
   for (const Tool& tool : turn.tools) {
-    if (turn.tool_choice.allows(tool.name)) plan.split->names.push_back(tool.name);
+    if (!turn.tool_choice.allows(tool.name)) continue;
+    plan.split->functions.push_back({tool.name, {}});
+    if (shape->calls.tagged)
+      plan.split->functions.back().arguments = argument_types(tool.parameters);
   }
   JARIP_TRY(plan.force, budget_of(turn, in_reasoning, *shape, model.tokenizer()));
   return plan;
