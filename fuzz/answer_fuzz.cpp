@@ -142,6 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                               .shape = (bytes[0] & 32U) != 0 ? nullptr : &shapes[bytes[0] % 4],
                               .functions = kFunctions,
                               .is_constrained = (bytes[0] & 16U) != 0};
+  options.is_harmony = (bytes[0] & 128U) != 0;
   if ((bytes[0] & 4U) != 0) options.reasoning = jarip::ReasoningShape{"<think>", "</think>"};
   jarip::check(options, text);
   return 0;

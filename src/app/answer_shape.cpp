@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "app/harmony_splitter.h"
+
 namespace jarip {
 namespace {
 
@@ -71,12 +73,20 @@ AnswerShape find_answer_shape(const ChatTemplate& chat_template, std::string_vie
                               const Tokenizer& tokenizer) {
   AnswerShape shape{.calls = find_call_shape(chat_template),
                     .reasoning = find_reasoning_shape(source),
+                    .is_harmony = source.contains(harmony::kThink),
                     .takes_system = takes_system(chat_template),
                     .markers = {},
                     .words = words_of(source)};
+  if (shape.is_harmony) {
+    shape.calls.before_name = harmony::kCall;
+    shape.calls.before_arguments = harmony::kArguments;
+    shape.calls.between.clear();
+    shape.calls.after.clear();
+  }
   drop_end_tokens(shape.calls.after, tokenizer);
   if (shape.calls.object) drop_end_tokens(shape.calls.object->end_marker, tokenizer);
   std::string text;
+  if (shape.is_harmony) text += harmony::kMarks;
   for (const std::string& piece : {shape.calls.before_name, shape.calls.before_arguments,
                                    shape.calls.between, shape.calls.after}) {
     text += piece + "\n";

@@ -16,6 +16,7 @@ namespace jarip {
 struct AnswerShape {
   CallShape calls;
   std::optional<ReasoningShape> reasoning;
+  bool is_harmony = false;   // messages with headers: HarmonySplitter
   bool takes_system = true;  // the template has a place for a system message
 
   // Control tokens that calls and reasoning are written with: in answers they count as text.

@@ -17,12 +17,17 @@ std::size_t n_before_mark(std::string_view text, std::string_view mark) {
 }  // namespace
 
 AnswerSplitter::AnswerSplitter(SplitOptions options) : options_(std::move(options)) {
+  if (options_.is_harmony) harmony_.emplace(options_.functions, options_.is_constrained);
   if (options_.reasoning) {
     state_ = options_.begins_in_reasoning ? State::kReasoning : State::kStart;
   }
 }
 
 std::vector<AnswerPart> AnswerSplitter::push(std::string_view text) {
+  if (harmony_) {
+    harmony_->push(text, parts_);
+    return std::exchange(parts_, {});
+  }
   if (!options_.reasoning && options_.shape == nullptr) {
     add_content(text);
   } else {
@@ -32,6 +37,10 @@ std::vector<AnswerPart> AnswerSplitter::push(std::string_view text) {
 }
 
 std::vector<AnswerPart> AnswerSplitter::finish() {
+  if (harmony_) {
+    harmony_->finish(parts_);
+    return std::exchange(parts_, {});
+  }
   const std::string held = std::exchange(held_, {});
   switch (state_) {
     case State::kReasoning:

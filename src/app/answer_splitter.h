@@ -11,8 +11,10 @@
 #include <variant>
 #include <vector>
 
+#include "app/answer_part.h"
 #include "app/call_reader.h"
 #include "app/call_shape.h"
+#include "app/harmony_splitter.h"
 
 namespace jarip {
 
@@ -24,20 +26,8 @@ struct SplitOptions {
   // Pieces of a call are given out as they come, because a grammar sees to it that it will be
   // whole. Otherwise a call is given out when it is whole, as one piece.
   bool is_constrained = false;
+  bool is_harmony = false;  // messages with headers say what is reasoning and what is a call
 };
-
-struct ContentPart {
-  std::string text;
-};
-struct ReasoningPart {
-  std::string text;
-};
-struct CallPart {
-  std::uint32_t index = 0;
-  std::string name;  // in a call's first piece, and empty in the others
-  std::string arguments;
-};
-using AnswerPart = std::variant<ContentPart, ReasoningPart, CallPart>;
 
 class AnswerSplitter {
  public:
@@ -72,6 +62,7 @@ class AnswerSplitter {
   bool has_thought_ = false;  // reasoning, other than white space
   bool drops_space_ = false;  // up to the first words behind the reasoning
   std::optional<CallReader> calls_;
+  std::optional<HarmonySplitter> harmony_;
   std::uint32_t n_calls_ = 0;  // given out
   bool has_begun_ = false;     // the call being read was given out in part
   std::vector<AnswerPart> parts_;

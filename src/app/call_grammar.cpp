@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/harmony_splitter.h"
 #include "app/tagged_reader.h"
 #include "grammar/schema_text.h"
 
@@ -129,6 +130,24 @@ GrammarSource free_answer(std::span<const Tool> tools, const ToolChoice& choice,
   return in_sequence({space(8), one_of({calls(tools, choice, shape, {}), other, exact_text("")})});
 }
 
+// One message of the answer proper, behind one of reasoning or none. Reasoning that comes later,
+// and words before a call, are left out.
+GrammarSource harmony_answer(std::span<const Tool> tools, const ToolChoice& choice,
+                             const AnswerShape& shape, const std::optional<GrammarSource>& form) {
+  const bool may_call = !tools.empty() && choice.kind != ToolChoice::Kind::kNone;
+  const auto marks = [&](std::string_view text) { return piece(text, shape.markers); };
+  std::vector<GrammarSource> answers;
+  if (may_call) answers.push_back(calls(tools, choice, shape, {}));
+  if (!may_call || choice.kind == ToolChoice::Kind::kAuto) {
+    const GrammarSource any = text_without(ways_to_write(harmony::kEnd, shape.markers));
+    answers.push_back(in_sequence({marks(harmony::kSay), form ? *form : any}));
+  }
+  const GrammarSource thought =
+      in_sequence({marks(harmony::kThink), text_until(ways_to_write(harmony::kEnd, shape.markers)),
+                   marks(harmony::kNext)});
+  return in_sequence({repeated(thought, 0, 1), one_of(std::move(answers))});
+}
+
 }  // namespace
 
 GrammarSource arguments_grammar(const Tool& tool, const AnswerShape& shape, bool is_free) {
@@ -161,6 +180,7 @@ Result<std::optional<GrammarSource>> call_grammar(std::span<const Tool> tools,
   for (const Tool& tool : tools) {
     if (may_call && shape.calls.tagged) JARIP_CHECK(check_names(tool));
   }
+  if (shape.is_harmony) return harmony_answer(tools, choice, shape, form);
   GrammarSource answer = !may_call ? *form
                          : is_free ? free_answer(tools, choice, shape, form)
                                    : calls(tools, choice, shape, {});

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/answer_splitter.h"
+#include "app/harmony_splitter.h"
 #include "app/tagged_shapes.h"
 #include "grammar/match_text.h"
 #include "grammar/matcher.h"
@@ -285,6 +286,46 @@ TEST(CallGrammar, WhatCannotBeToldApartIsRefused) {
                                   {.kind = Kind::kRequired}, shape, false, {});
   ASSERT_FALSE(named);
   EXPECT_EQ(named.error().where, "tools");
+}
+
+AnswerShape harmony_shape() {
+  AnswerShape shape;
+  shape.is_harmony = true;
+  shape.reasoning = ReasoningShape{harmony::kThink, harmony::kEnd, true};
+  shape.calls.before_name = harmony::kCall;
+  shape.calls.before_arguments = harmony::kArguments;
+  shape.markers = {{304, "<|channel|>"},
+                   {305, "<|message|>"},
+                   {306, "<|start|>"},
+                   {307, "<|end|>"},
+                   {308, "<|constrain|>"}};
+  return shape;
+}
+
+TEST(CallGrammar, AnAnswerInTheHarmonyFormatIsOneMessageBehindReasoning) {
+  const AnswerShape shape = harmony_shape();
+  const std::string thought = "<|channel|>analysis<|message|>Hm 5 < 6<|end|><|start|>assistant";
+  const std::string call =
+      "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{\"city\": "
+      "\"x\"}";
+  const std::string said = "<|channel|>final<|message|>";
+  const auto required = *grammar(shape, {.kind = Kind::kRequired});
+  for (const std::string& before : {std::string(), thought}) {
+    EXPECT_TRUE(allows(required, before + call, shape));
+    EXPECT_FALSE(allows(required, before + said + "No.", shape));
+    EXPECT_FALSE(allows(required, before + call + "<|end|>", shape));
+  }
+  EXPECT_FALSE(allows(required, thought, shape));
+  std::vector<Tool> tools = kTools;
+  tools[0].is_strict = true;
+  const auto held = *grammar(shape, {.kind = Kind::kAuto}, tools);
+  EXPECT_TRUE(allows(held, thought + call, shape));
+  EXPECT_TRUE(allows(held, thought + said + "So <b>.", shape));
+  const GrammarSource form = json_schema(R"({"type":"integer"})");
+  const auto formed = **call_grammar({}, {}, shape, false, form);
+  EXPECT_TRUE(allows(formed, thought + said + "42", shape));
+  EXPECT_FALSE(allows(formed, thought + said + "x", shape));
+  EXPECT_FALSE(allows(formed, "42", shape));
 }
 
 // Whatever a model prefers: an answer that the grammar allows is calls that match, for the reader

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/call_probes.h"
+#include "app/harmony_splitter.h"
 
 namespace jarip {
 namespace {
@@ -397,6 +398,9 @@ CallShape find_call_shape(const ChatTemplate& chat_template) {
 std::optional<ReasoningShape> find_reasoning_shape(std::string_view source) {
   for (const ReasoningShape& shape : kReasoningShapes) {
     if (source.contains(shape.close)) return shape;
+  }
+  if (source.contains(harmony::kThink)) {
+    return ReasoningShape{harmony::kThink, harmony::kEnd, true};
   }
   return std::nullopt;
 }

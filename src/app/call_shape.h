@@ -56,6 +56,7 @@ struct CallShape {
 struct ReasoningShape {
   std::string_view open;
   std::string_view close;
+  bool repeats = false;  // there may be more of it behind other text
 };
 
 // The shape that the template shows, or else the one that most models have seen, Hermes':

@@ -245,6 +245,7 @@ TEST(CallShape, OfEveryFamilyOfTemplates) {
 TEST(ReasoningShape, IsWhatTheSourceNames) {
   EXPECT_EQ(find_reasoning_shape("… split('</think>') …")->open, "<think>");
   EXPECT_EQ(find_reasoning_shape("[THINK]…[/THINK]")->close, "[/THINK]");
+  EXPECT_TRUE(find_reasoning_shape("'<|channel|>analysis<|message|>' + message.thinking")->repeats);
   EXPECT_FALSE(find_reasoning_shape("{{ messages }}"));
 }
 

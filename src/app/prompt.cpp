@@ -1,6 +1,7 @@
 #include "app/prompt.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -61,7 +62,13 @@ Result<TemplateValue> message_value(const Message& message, std::span<const Mess
                        ? TemplateValue::null()
                        : text_value(message.content)}});
   if (!message.reasoning.empty()) {
-    out.object.emplace_back("reasoning_content", text_value(message.reasoning));
+    const bool is_harmony = shape != nullptr && shape->is_harmony;
+    // Harmony's template takes reasoning before calls only, and then no other words beside it.
+    if (!is_harmony) {
+      out.object.emplace_back("reasoning_content", text_value(message.reasoning));
+    } else if (only_calls) {
+      out.object.emplace_back("thinking", text_value(message.reasoning));
+    }
   }
   if (!message.calls.empty() && shape != nullptr) {
     std::vector<TemplateValue> calls;
@@ -113,6 +120,33 @@ Result<TemplateValue> context_of(std::span<const Message> messages, const Prompt
   return TemplateValue::make_object(std::move(fields));
 }
 
+// A message of the harmony format has one call, and its result behind it.
+std::vector<Message> one_call_each(std::span<const Message> messages) {
+  std::vector<Message> out;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = messages[i];
+    out.push_back(message);
+    if (message.calls.size() < 2) continue;
+    const auto* const end =
+        std::find_if_not(messages.data() + i + 1, messages.data() + messages.size(),
+                         [](const Message& next) { return next.role == Role::kTool; });
+    const std::span<const Message> results(messages.data() + i + 1, end);
+    for (const ToolCall& call : message.calls) {
+      if (&call != message.calls.data()) out.push_back({Role::kAssistant, {}});
+      out.back().calls = {call};
+      std::ranges::copy_if(results, std::back_inserter(out),
+                           [&](const Message& result) { return result.call_id == call.id; });
+    }
+    std::ranges::copy_if(results, std::back_inserter(out), [&](const Message& result) {
+      return std::ranges::find(message.calls, result.call_id, &ToolCall::id) == message.calls.end();
+    });
+    i += results.size();
+  }
+  return out;
+}
+
+bool has_several_calls(const Message& message) { return message.calls.size() > 1; }
+
 bool has_to_do_with_tools(const Message& message) {
   return message.role == Role::kTool || !message.calls.empty();
 }
@@ -143,6 +177,10 @@ Result<std::vector<RenderedSegment>> render_messages(std::span<const Message> me
     written = write_out_tools(rendered, tools.tools, tools.shape->takes_system);
     rendered = written;
     told.tools = {};
+  } else if (tools.shape != nullptr && tools.shape->is_harmony &&
+             std::ranges::any_of(rendered, has_several_calls)) {
+    written = one_call_each(rendered);
+    rendered = written;
   }
   JARIP_TRY(const TemplateValue context, context_of(rendered, told, tokenizer, variables));
   JARIP_TRY(auto segments, chat_template.render(context, {"bos_token", "eos_token"}, now));

@@ -17,7 +17,7 @@ ReasoningMeter::ReasoningMeter(const ReasoningShape& shape, bool begun)
     : shape_(shape), state_(begun ? State::kInside : State::kBefore) {}
 
 void ReasoningMeter::take(std::string_view bytes) {
-  if (state_ == State::kBehind) return;
+  if (state_ == State::kBehind && !shape_.repeats) return;
   ++n_taken_;
   if (bytes.empty() && state_ == State::kInside) count(n_taken_);
   for (const char byte : bytes) {
@@ -25,6 +25,8 @@ void ReasoningMeter::take(std::string_view bytes) {
       read_before(byte);
     } else if (state_ == State::kInside) {
       read_inside(byte);
+    } else if (shape_.repeats) {
+      read_behind(byte);
     }
   }
   tail_ += bytes;
@@ -38,8 +40,19 @@ void ReasoningMeter::read_before(char byte) {
     held_.clear();
     state_ = State::kInside;
   } else if (!shape_.open.starts_with(held_)) {
+    held_.clear();
     state_ = State::kBehind;
   }
+}
+
+void ReasoningMeter::read_behind(char byte) {
+  held_ += byte;
+  std::size_t n = 0;
+  while (!shape_.open.starts_with(std::string_view(held_).substr(n))) ++n;
+  held_.erase(0, n);
+  if (held_ != shape_.open) return;
+  held_.clear();
+  state_ = State::kInside;
 }
 
 void ReasoningMeter::read_inside(char byte) {

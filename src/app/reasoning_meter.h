@@ -33,6 +33,7 @@ class ReasoningMeter {
 
   void read_before(char byte);
   void read_inside(char byte);
+  void read_behind(char byte);
   void count(std::uint32_t token);
 
   ReasoningShape shape_;

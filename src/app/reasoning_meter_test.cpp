@@ -39,6 +39,17 @@ TEST(ReasoningMeter, WhatMayBecomeTheMarkCountsUntilItHas) {
   EXPECT_EQ(after({"a"}, true).rest_of_close(), "</think>");
 }
 
+TEST(ReasoningMeter, ReasoningThatRepeatsIsCountedAgain) {
+  for (const bool repeats : {false, true}) {
+    ReasoningMeter meter({"<a>", "</a>", repeats}, false);
+    for (const std::string_view token : {"<a>", "x", "</a>", "y <", "<a>", "x", "x"}) {
+      meter.take(token);
+    }
+    EXPECT_EQ(meter.n_tokens(), repeats ? 3U : 1U);
+    EXPECT_EQ(meter.is_open(), repeats);
+  }
+}
+
 TEST(ReasoningMeter, TokensWithoutTextCountWhereTheyStand) {
   EXPECT_EQ(after({"<think>", "a", "", "</think>", ""}).n_tokens(), 2U);
 }

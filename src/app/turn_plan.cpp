@@ -92,7 +92,8 @@ Result<TurnPlan> plan_turn(const Turn& turn, bool in_reasoning, LoadedModel& mod
                    .begins_in_reasoning = in_reasoning,
                    .shape = may_call(turn) ? &shape->calls : nullptr,
                    .functions = {},
-                   .is_constrained = may_call(turn) && plan.grammar != nullptr && !may_be_form};
+                   .is_constrained = may_call(turn) && plan.grammar != nullptr && !may_be_form,
+                   .is_harmony = shape->is_harmony};
   for (const Tool& tool : turn.tools) {
     if (!turn.tool_choice.allows(tool.name)) continue;
     plan.split->functions.push_back({tool.name, {}});

@@ -188,6 +188,7 @@ struct Tokenizer::State {
   // Both borrow nothing from the vocabulary once they return.
   Result<void> add_tokens(const Vocabulary& vocabulary, const Kind& kind);
   void set_ends(const Vocabulary& vocabulary, const Kind& kind);
+  void collect_end_tokens(const Vocabulary& vocabulary);
 
   Result<bool> append_token(const Vocabulary& vocabulary, const Kind& kind, TokenId id);
   void add_literals(std::span<const std::string_view> text_bytes);
@@ -288,17 +289,26 @@ void Tokenizer::State::set_ends(const Vocabulary& vocabulary, const Kind& kind) 
   const bool separates = vocabulary.add_separator.value_or(!kind.separator_name.empty());
   if (separates && vocabulary.separator) closing = vocabulary.separator;
   if (!closing && vocabulary.add_eos.value_or(kind.adds_eos)) closing = eos;
+  collect_end_tokens(vocabulary);
+}
+
+void Tokenizer::State::collect_end_tokens(const Vocabulary& vocabulary) {
+  const auto control = [&](std::string_view name) {
+    const std::optional<TokenId> id = named.find(name);
+    return id && classes[*id] == TokenClass::kControl ? id : std::nullopt;
+  };
+  // In the harmony format an answer has several messages, which end with <|end|>.
+  const bool is_harmony = control("<|channel|>") && control("<|call|>") && control("<|return|>");
+  const std::optional<TokenId> message_end = is_harmony ? control("<|end|>") : std::nullopt;
   const auto add = [&](std::optional<TokenId> id) {
-    if (!id || std::ranges::find(end_tokens, *id) != end_tokens.end()) return;
-    end_tokens.push_back(*id);
+    if (!id || id == message_end) return;
+    if (std::ranges::find(end_tokens, *id) == end_tokens.end()) end_tokens.push_back(*id);
   };
   add(vocabulary.eos);
   add(vocabulary.eot);
   add(vocabulary.eom);
-  for (const std::string_view name : kEndNames) {
-    const std::optional<TokenId> id = named.find(name);
-    if (id && classes[*id] == TokenClass::kControl) add(id);
-  }
+  for (const std::string_view name : kEndNames) add(control(name));
+  if (is_harmony) add(control("<|call|>"));
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<const State> state) : state_(std::move(state)) {}

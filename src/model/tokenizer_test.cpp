@@ -164,6 +164,18 @@ TEST(Tokenizer, EndTokensAreThoseNamedByTheFileAndByConvention) {
   EXPECT_EQ(tokenizer->eos(), turn_end);
 }
 
+TEST(Tokenizer, AMessagesEndIsNoAnswersEndInTheHarmonyFormat) {
+  TinyVocabulary tiny;
+  tiny.add_token("<|channel|>", TokenType::kControl);
+  tiny->eot = tiny.add_token("<|end|>", TokenType::kControl);
+  const TokenId call = tiny.add_token("<|call|>", TokenType::kControl);
+  const TokenId whole = tiny.add_token("<|return|>", TokenType::kControl);
+  const auto tokenizer = Tokenizer::from_vocabulary(*tiny);
+  ASSERT_TRUE(tokenizer);
+  const auto ends = tokenizer->end_tokens();
+  EXPECT_EQ(Ids(ends.begin(), ends.end()), (Ids{whole, call}));
+}
+
 TEST(Tokenizer, BosIsAddedAsTheFileSaysOrElseAsTheFamilyDoes) {
   for (const bool is_llama : {false, true}) {
     TinyVocabulary tiny(is_llama ? "llama-bpe" : "gpt-2");
