@@ -22,7 +22,8 @@ struct Dense {
 Dense read_matrix(const StoredMatrix& stored) {
   Dense out{std::vector<float>(std::size_t{stored.n_rows} * stored.n_cols), stored.n_rows,
             stored.n_cols};
-  dequantize_row(stored.format, stored.bytes, out.weights);
+  // A layer without experts has no router.
+  if (!out.weights.empty()) dequantize_row(stored.format, stored.bytes, out.weights);
   return out;
 }
 
