@@ -90,7 +90,7 @@ export class FakeServer {
     await this.play(script, response, () => gone);
   }
 
-  async play({ thoughts = [], pieces, pauseMs = 5, error, breakOff }, response, gone) {
+  async play({ thoughts = [], until, pieces, pauseMs = 5, error, breakOff }, response, gone) {
     const send = (value) => response.write(`data: ${JSON.stringify(value)}\n\n`);
     send({ choices: [{ delta: { role: 'assistant', content: '' }, finish_reason: null }] });
     for (const thought of thoughts) {
@@ -99,6 +99,8 @@ export class FakeServer {
       const delta = { reasoning_content: thought, reasoning: thought };
       send({ choices: [{ delta, finish_reason: null }] });
     }
+    // Between thinking and answering, for tests that look at the page in that state.
+    await until;
     for (const content of pieces) {
       await pause(pauseMs);
       if (gone()) return;

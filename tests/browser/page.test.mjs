@@ -101,7 +101,9 @@ describe('an answer', () => {
   });
 
   it('shows its reasoning until it begins, then folds it away', async () => {
-    server.scripts = [{ thoughts: ['Let me', ' think.'], pieces: ['Done', '.'], pauseMs: 400 }];
+    let goOn;
+    const until = new Promise((resolve) => (goOn = resolve));
+    server.scripts = [{ thoughts: ['Let me', ' think.'], until, pieces: ['Done', '.'] }];
     const page = await open();
     await ask(page, 'Why?');
     const reasoning = page.locator('details.reasoning');
@@ -109,6 +111,7 @@ describe('an answer', () => {
     await page.getByText('Let me think.').waitFor();
     assert.equal(await isOpen(), true);
     assert.match(await page.locator('.progress').innerText(), /Thinking/);
+    goOn();
     await waitForEnd(page);
     assert.equal(await isOpen(), false);
     assert.equal(await page.getByText('Let me think.').isVisible(), false);
