@@ -14,6 +14,23 @@ constexpr Words kModelHelp = {"A model's name (see jarip models) or the path of 
                               "모델 이름(jarip models 참고) 또는 GGUF 파일의 경로"};
 constexpr Words kJsonHelp = {"Write JSON", "JSON으로 쓴다"};
 
+constexpr Words kTextHelp = {"A file of text; standard input if it is -",
+                             "글이 든 파일. - 이면 표준 입력에서 읽는다"};
+
+void declare_chunks(OptionSet& set, std::uint32_t& chunk, std::uint32_t& chunks) {
+  set.add_number<std::uint32_t>({.name = "chunk",
+                                 .value_name = "N",
+                                 .help = {"Tokens that are read together", "함께 읽는 토큰 수"},
+                                 .reach = Reach::kFlag},
+                                chunk, {16, 65536});
+  set.add_number<std::uint32_t>(
+      {.name = "chunks",
+       .value_name = "N",
+       .help = {"How many are read; 0 is all of the text", "읽을 묶음 수. 0이면 글 전체"},
+       .reach = Reach::kFlag},
+      chunks, {0, 1'000'000});
+}
+
 void declare_json(OptionSet& set, bool& json) {
   set.add_switch({.name = "json", .help = kJsonHelp, .reach = Reach::kFlag}, json);
 }
@@ -269,6 +286,20 @@ Command declare_import(ImportOptions& options) {
   return command;
 }
 
+Command declare_remove(RemoveOptions& options) {
+  Command command{.name = "rm",
+                  .summary = {"Remove a model from the library.", "가져온 모델을 지운다."},
+                  .run = [&options] { return run_remove(options); }};
+  command.options.add_argument(
+      "NAME", {"A model's name; see jarip models", "모델 이름(jarip models 참고)"}, options.name);
+  command.options.add_switch({.name = "yes",
+                              .letter = 'y',
+                              .help = {"Don't ask", "묻지 않고 지운다"},
+                              .reach = Reach::kFlag},
+                             options.yes);
+  return command;
+}
+
 Command declare_inspect(InspectOptions& options) {
   Command command{.name = "inspect",
                   .summary = {"Show what a model file holds and the memory it needs.",
@@ -300,8 +331,9 @@ Command declare_tokenize(TokenizeOptions& options) {
   return command;
 }
 
-Command declare_bench(BenchOptions& options) {
-  Command command{.name = "bench",
+// Under both its names: what people look for beside the other measures, and what they type.
+Command declare_bench(BenchOptions& options, std::string_view name) {
+  Command command{.name = name,
                   .summary = {"Measure how fast a model reads and writes on this machine.",
                               "이 기계에서 모델이 읽고 쓰는 속도를 잰다."},
                   .run = [&options] { return run_bench(options); }};
@@ -359,6 +391,58 @@ Command declare_bench(BenchOptions& options) {
                  options.limits);
   declare_json(set, options.json);
   declare_compute_settings(set, options.loading);
+  return command;
+}
+
+void declare_eval_settings(OptionSet& set, EvalOptions& options) {
+  set.add_argument("TEXT", kTextHelp, options.text);
+  declare_chunks(set, options.chunk, options.chunks);
+  set.add_number<std::uint32_t>(
+      {.name = "skip",
+       .value_name = "N",
+       .help = {"Tokens at a chunk's beginning that are read and not counted, as little stands "
+                "before them; without it, half of the chunk",
+                "묶음 앞에서 읽기만 하고 세지 않을 토큰 수. 앞선 글이 짧기 때문이다. 없으면 묶음의 "
+                "절반"},
+       .reach = Reach::kFlag},
+      options.skip, {0, 65535});
+  declare_json(set, options.json);
+  declare_compute_settings(set, options.loading);
+}
+
+Command declare_eval_perplexity(EvalOptions& options) {
+  Command command{
+      .name = "eval perplexity",
+      .summary = {"Measure how well a model predicts a text.",
+                  "모델이 글을 얼마나 잘 예측하는지 잰다."},
+      .more = {"The lower the better; comparable between models with one tokenizer only.\n"
+               "\n"
+               "  jarip eval perplexity model.gguf text.txt",
+               "낮을수록 좋다. 토크나이저가 같은 모델끼리만 견줄 수 있다.\n"
+               "\n"
+               "  jarip eval perplexity model.gguf text.txt"},
+      .run = [&options] { return run_eval_perplexity(options); }};
+  command.options.add_argument("MODEL", kModelHelp, options.model);
+  declare_eval_settings(command.options, options);
+  return command;
+}
+
+Command declare_eval_kl(EvalOptions& options) {
+  Command command{.name = "eval kl",
+                  .summary = {"Measure how far a model's predictions are from another's.",
+                              "모델의 예측이 다른 모델과 얼마나 다른지 잰다."},
+                  .more = {"Both read the text; the base is what the other was made from.\n"
+                           "\n"
+                           "  jarip eval kl model-q4_k_m.gguf model-f16.gguf text.txt",
+                           "두 모델이 같은 글을 읽는다. 기준은 원본 모델이다.\n"
+                           "\n"
+                           "  jarip eval kl model-q4_k_m.gguf model-f16.gguf text.txt"},
+                  .run = [&options] { return run_eval_kl(options); }};
+  command.options.add_argument("MODEL", kModelHelp, options.model);
+  command.options.add_argument(
+      "BASE", {"The model whose predictions count as the truth", "예측의 기준이 되는 모델"},
+      options.base);
+  declare_eval_settings(command.options, options);
   return command;
 }
 
@@ -431,10 +515,7 @@ Command declare_imatrix(ImatrixOptions& options) {
       .run = [&options] { return run_imatrix(options); }};
   OptionSet& set = command.options;
   set.add_argument("MODEL", kModelHelp, options.model);
-  set.add_argument(
-      "TEXT",
-      {"A file of text; standard input if it is -", "글이 든 파일. - 이면 표준 입력에서 읽는다"},
-      options.text);
+  set.add_argument("TEXT", kTextHelp, options.text);
   set.add_text({.name = "output",
                 .letter = 'o',
                 .value_name = "FILE",
@@ -442,17 +523,7 @@ Command declare_imatrix(ImatrixOptions& options) {
                          "쓸 파일. 없으면 이 폴더의 모델.imatrix.gguf"},
                 .reach = Reach::kFlag},
                options.output);
-  set.add_number<std::uint32_t>({.name = "chunk",
-                                 .value_name = "N",
-                                 .help = {"Tokens that are read together", "함께 읽는 토큰 수"},
-                                 .reach = Reach::kFlag},
-                                options.chunk, {16, 65536});
-  set.add_number<std::uint32_t>(
-      {.name = "chunks",
-       .value_name = "N",
-       .help = {"How many are read; 0 is all of the text", "읽을 묶음 수. 0이면 글 전체"},
-       .reach = Reach::kFlag},
-      options.chunks, {0, 1'000'000});
+  declare_chunks(set, options.chunk, options.chunks);
   declare_force(set, options.force);
   declare_threads(set, options.threads);
   return command;
@@ -563,9 +634,13 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_models(options.models));
   commands.push_back(declare_pull(options.pull));
   commands.push_back(declare_import(options.import));
+  commands.push_back(declare_remove(options.remove));
   commands.push_back(declare_inspect(options.inspect));
   commands.push_back(declare_tokenize(options.tokenize));
-  commands.push_back(declare_bench(options.bench));
+  commands.push_back(declare_bench(options.bench, "bench"));
+  commands.push_back(declare_eval_perplexity(options.eval));
+  commands.push_back(declare_eval_kl(options.eval));
+  commands.push_back(declare_bench(options.bench, "eval speed"));
   commands.push_back(declare_quantize(options.quantize));
   commands.push_back(declare_imatrix(options.imatrix));
   commands.push_back(declare_synth(options.synth));

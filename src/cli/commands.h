@@ -9,6 +9,7 @@
 #include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
+#include "cli/eval.h"
 #include "cli/imatrix.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
@@ -16,6 +17,7 @@
 #include "cli/models.h"
 #include "cli/pull.h"
 #include "cli/quantize.h"
+#include "cli/remove.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 #include "cli/synth.h"
@@ -34,6 +36,7 @@ struct GlobalOptions {
 struct CommandOptions {
   BenchOptions bench;
   ChatOptions chat;
+  EvalOptions eval;
   ImatrixOptions imatrix;
   ImportOptions import;
   InspectOptions inspect;
@@ -43,6 +46,7 @@ struct CommandOptions {
   ModelsOptions models;
   PullOptions pull;
   QuantizeOptions quantize;
+  RemoveOptions remove;
   RunOptions run;
   ServeOptions serve;
   SynthOptions synth;

@@ -94,6 +94,7 @@ Result<SettingsFile> read_settings(const std::vector<Command>& commands, const O
 void apply(const GlobalOptions& options, Language language, CommandOptions& all) {
   set_log_level(options.log);
   all.chat.language = language;
+  all.remove.language = language;
 }
 
 // The hidden command that writes docs/options.md.

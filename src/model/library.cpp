@@ -312,11 +312,16 @@ Result<fs::path> ModelLibrary::resolve(std::string_view name_or_path) const {
   fs::path path(name_or_path);
   if (describe(path, {})) return path;
 
-  JARIP_TRY(const auto models, list());
   const bool is_path = !is_model_name(name_or_path) || name_or_path.ends_with(kExtension);
+  return fail_to_find(is_path ? "model file" : "model", name_or_path);
+}
+
+std::unexpected<Error> ModelLibrary::fail_to_find(std::string_view what,
+                                                  std::string_view name) const {
+  auto models = list();
+  if (!models) return std::unexpected(std::move(models).error());
   return fail(ErrorCode::kNotFound,
-              fmt::format("there is no {} \"{}\": {}", is_path ? "model file" : "model",
-                          name_or_path, describe_models(models)),
+              fmt::format("there is no {} \"{}\": {}", what, name, describe_models(*models)),
               "model");
 }
 
@@ -350,6 +355,13 @@ Result<fs::path> ModelLibrary::place_for_fetching(std::string_view name) const {
   JARIP_CHECK(check_name(name));
   JARIP_CHECK(create_folder(folder_));
   return folder_ / fmt::format("{}{}", kFetchPrefix, name);
+}
+
+Result<void> ModelLibrary::remove(std::string_view name) const {
+  const auto model = find(name);
+  if (!model) return fail_to_find("model", name);
+  if (::unlink(model->path.c_str()) != 0) return fail_io("remove", model->path, errno);
+  return sync_folder(folder_);
 }
 
 Result<ImportedModel> ModelLibrary::adopt_file(const fs::path& file, std::string_view name) const {

@@ -65,8 +65,14 @@ class ModelLibrary {
                                                  std::string_view name) const;
   [[nodiscard]] std::optional<LibraryModel> find(std::string_view name) const;
 
+  // Programs that have the model loaded keep it. Errors: kNotFound naming the models there are,
+  // kIo.
+  [[nodiscard]] Result<void> remove(std::string_view name) const;
+
  private:
   [[nodiscard]] std::filesystem::path path_of(std::string_view name) const;
+  [[nodiscard]] std::unexpected<Error> fail_to_find(std::string_view what,
+                                                    std::string_view name) const;
   [[nodiscard]] Result<ImportedModel> publish(
       std::string_view name, const std::filesystem::path& source,
       const std::function<int(const std::filesystem::path& target)>& rename) const;

@@ -5,7 +5,7 @@ import subprocess
 PATIENCE_S = 120
 
 
-PROGRESS = ("jarip: loading ", "jarip: writing ")
+PROGRESS = ("jarip: loading ", "jarip: reading", "jarip: writing ")
 
 
 def told(done):

@@ -2,6 +2,9 @@
 
 import json
 
+import pexpect
+import pytest
+
 
 def test_an_imported_model_is_found_by_its_name(jarip, tiny):
     done = jarip("import", tiny, "--name", "mine")
@@ -17,6 +20,32 @@ def test_an_imported_model_is_found_by_its_name(jarip, tiny):
 def test_a_name_that_could_leave_its_folder_is_refused(jarip, tiny):
     assert "[A-Za-z0-9]" in jarip.refused(2, "import", tiny, "--name", "../mine")
     assert json.loads(jarip("models", "--json").stdout) == []
+
+
+def test_a_removed_model_is_gone(jarip, tiny):
+    assert jarip("import", tiny, "--name", "mine").returncode == 0
+    assert "--yes removes it" in jarip.refused(2, "rm", "mine")
+    assert "the models are mine" in jarip.refused(3, "rm", "other", "--yes")
+    assert jarip("rm", "mine", "--yes").stdout == b"mine removed\n"
+    assert json.loads(jarip("models", "--json").stdout) == []
+    assert tiny.is_file()
+    assert "there is no model" in jarip.refused(3, "rm", str(tiny), "--yes")
+
+
+@pytest.mark.parametrize(("language", "question", "answer", "stays"), [
+    ("en", "remove mine", "", True), ("en", "remove mine", "n", True),
+    ("en", "remove mine", "y", False), ("ko", "지울까요", "네", False)])
+def test_a_person_is_asked_before_a_model_is_removed(jarip, tiny, language, question, answer,
+                                                     stays):
+    assert jarip("import", tiny, "--name", "mine").returncode == 0
+    child = pexpect.spawn(jarip.binary, ["rm", "mine", "--lang", language], env=jarip.environment,
+                          encoding="utf-8", timeout=60)
+    child.expect_exact(question)
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus == 0) != stays
+    assert bool(json.loads(jarip("models", "--json").stdout)) == stays
 
 
 def test_inspect_tells_what_a_file_holds(jarip, tiny):

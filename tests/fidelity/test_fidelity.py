@@ -2,6 +2,7 @@
 reference on the first tokens of both texts, with keys and values in either format.
 docs/fidelity.md has the whole measurement."""
 
+import json
 import os
 import pathlib
 import sys
@@ -35,3 +36,35 @@ def test_the_optimized_path_is_close_to_the_reference(language, path, tmp_path):
     print(result)
     assert result.mean_kl < HIGHEST_MEAN_KL
     assert result.top1_agreement > LOWEST_AGREEMENT
+
+
+def test_eval_says_what_the_logits_say(tmp_path):
+    """`jarip eval` against the same measures out of dumped logits, on the default model and a
+    smaller copy of it."""
+    base = os.environ["JARIP_TEST_MODEL"]
+    smaller = tmp_path / "smaller.gguf"
+    jarip = os.environ.get("JARIP_BIN", fidelity.RELEASE / "bin" / "jarip")
+    fidelity.run([jarip, "quantize", base, smaller, "--format", "q4_0"])
+    text = fidelity.TEXTS / "english.txt"
+    chunk, chunks, skip = 160, 2, 50
+    tokens = fidelity.tokenize(base, text.read_bytes())[:chunk * chunks]
+    windows = [tokens[:chunk], tokens[chunk:]]
+    fidelity.write_ids(windows, tmp_path / "ids")
+    counted = [at for at in range(chunk * chunks) if skip <= at % chunk < chunk - 1]
+    logits = {}
+    for name, model in (("base", base), ("smaller", smaller)):
+        fidelity.dump_ours(model, "optimized", tmp_path / "ids", tmp_path / name)
+        logits[name] = read_logits(tmp_path / name, len(tokens))[counted]
+    wanted = compare(logits["base"], logits["smaller"], next_tokens_of(windows)[counted])
+    own = compare(logits["base"], logits["base"], next_tokens_of(windows)[counted])
+
+    settings = [text, "--chunk", str(chunk), "--chunks", str(chunks), "--skip", str(skip), "--json"]
+    told = json.loads(fidelity.run([jarip, "eval", "kl", smaller, base, *settings]))
+    assert told["n_tokens"] == len(counted) == wanted.n_tokens
+    assert told["kl"]["mean"] == pytest.approx(wanted.mean_kl, rel=1e-6)
+    assert told["kl"]["max"] == pytest.approx(wanted.highest_kl, rel=1e-6)
+    assert told["same_likeliest_token"] == pytest.approx(wanted.top1_agreement)
+    assert told["perplexity"]["value"] == pytest.approx(wanted.perplexity, rel=1e-6)
+    assert told["base_perplexity"]["value"] == pytest.approx(own.perplexity, rel=1e-6)
+    alone = json.loads(fidelity.run([jarip, "eval", "perplexity", smaller, *settings]))
+    assert alone["perplexity"] == told["perplexity"]
