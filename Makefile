@@ -1,6 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak build model lint format fidelity families embeddings bench bench-servers overhead golden
+.PHONY: help serve test soak build model lint format fidelity families embeddings bench bench-servers bench-embeddings overhead golden
 
 PYTHON ?= python3
 HOST_PACKAGES := $(PYTHON) tools/install_packages.py
@@ -73,6 +73,11 @@ bench-servers: build ## Measure beside llama-server, 15 minutes (ARGS=--write, t
 	@$(HOST_PACKAGES) build test
 	@$(PYTHON) tools/make_venv.py build/bench/servers-venv bench/servers/requirements.txt
 	@build/bench/servers-venv/bin/python bench/servers/compare_servers.py $(ARGS)
+
+bench-embeddings: build ## Measure /v1/embeddings beside llama-server, 2 minutes (ARGS=--write, the page)
+	@$(HOST_PACKAGES) build test
+	@$(PYTHON) tools/make_venv.py
+	@build/venv/bin/python bench/servers/compare_embeddings.py $(ARGS)
 
 golden: ## Rewrite the golden answers in tests/golden (look at the difference before a commit)
 	@$(PYTHON) tools/update_golden.py

@@ -37,7 +37,9 @@ Result<std::unique_ptr<EmbeddingModel>> DecoderEmbedding::load(
   if (config.pooling == Pooling::kRank) {
     JARIP_TRY(const Kernels* kernels, select_kernels());
     JARIP_TRY(const ModelTensors tensors, find_tensors(file, config));
-    JARIP_TRY(model->rank_, RankHead::load({}, tensors.rank_out, {pool, {}}, *kernels));
+    const PackedMatrix::OnRead tell_nobody;
+    Packer pack{pool, tell_nobody};
+    JARIP_TRY(model->rank_, RankHead::load({}, tensors.rank_out, pack, *kernels));
   }
   const std::uint32_t wanted = options.n_ctx == 0 ? kDefaultContext : options.n_ctx;
   model->facts_ = {.family = config.family,

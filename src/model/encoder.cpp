@@ -41,7 +41,7 @@ Encoder::Encoder(const EncoderConfig& config, const EncoderTensors& tensors, Thr
   if (config.family->rotates) rope_.emplace(shape_, shape_.rope, std::span<const float>());
 }
 
-Result<Encoder::Layer> Encoder::load_layer(const EncoderLayerTensors& tensors, const Packer& pack) {
+Result<Encoder::Layer> Encoder::load_layer(const EncoderLayerTensors& tensors, Packer& pack) {
   Layer layer;
   JARIP_TRY(layer.query, load_projection(tensors.heads.query, pack));
   JARIP_TRY(layer.key, load_projection(tensors.heads.key, pack));
@@ -64,7 +64,7 @@ Result<std::unique_ptr<EmbeddingModel>> Encoder::load(const EncoderConfig& confi
                                                       const PackedMatrix::OnRead& on_read) {
   JARIP_TRY(const Kernels* kernels, select_kernels());
   std::unique_ptr<Encoder> model(new Encoder(config, tensors, pool, *kernels));
-  const Packer pack{pool, on_read};
+  Packer pack{pool, on_read};
   const auto report = [&](std::size_t n_done) {
     if (options.on_progress == nullptr) return;
     options.on_progress(options.progress_context,
@@ -79,6 +79,8 @@ Result<std::unique_ptr<EmbeddingModel>> Encoder::load(const EncoderConfig& confi
   if (tensors.rank_out.matrix.n_rows != 0) {
     JARIP_TRY(model->rank_, RankHead::load(tensors.rank_dense, tensors.rank_out, pack, *kernels));
   }
+  model->quantized_.is_read = pack.quantizes;
+  model->quantized_hidden_.is_read = pack.quantizes;
   const ModelConfig& shape = config.shape;
   const std::uint32_t wanted = options.n_ctx == 0 ? shape.n_ctx_train : options.n_ctx;
   model->facts_ = {.family = shape.family,
@@ -187,12 +189,6 @@ void Encoder::reserve_scratch() {
   }
 }
 
-void Encoder::quantize(const float* from, std::size_t row) {
-  const std::uint32_t d = shape_.d_model;
-  kernels_.quantize_row(from, d, quantized_.values.data() + row * d,
-                        quantized_.blocks.data() + row * (d / kBlockCols));
-}
-
 void Encoder::embed_tokens() {
   const std::uint32_t d = shape_.d_model;
   pool_.run((n_tokens_ + kRowsPerTask - 1) / kRowsPerTask, [&](std::uint32_t task, unsigned) {
@@ -209,7 +205,7 @@ void Encoder::embed_tokens() {
       }
       kernels_.layer_norm(state.data(), embedding_norm_.weight.data(), embedding_norm_.bias.data(),
                           d, shape_.norm_eps, state.data());
-      quantize(state.data(), row);
+      quantize(kernels_, state.data(), d, quantized_, row);
       if (rope_) {
         rope_->angles(place.position,
                       std::span(angles_).subspan(row * rope_->n_angles(), rope_->n_angles()));
@@ -305,7 +301,7 @@ void Encoder::gather_heads() {
         std::memcpy(to + head * d, attended_.data() + (head * n_tokens_ + row) * d,
                     d * sizeof(float));
       }
-      quantize(to, row);
+      quantize(kernels_, to, shape_.d_model, quantized_, row);
     }
   });
 }
@@ -339,8 +335,7 @@ void Encoder::feed_forward(const Layer& layer) {
       for (std::size_t row = first; row < rows.end; ++row, gate += n_cols, up += n_cols) {
         float* out = hidden_.data() + row * d + column;
         layer.gate ? kernels_.silu_mul(gate, up, n_cols, out) : kernels_.gelu(up, n_cols, out);
-        kernels_.quantize_row(out, n_cols, quantized_hidden_.values.data() + row * d + column,
-                              quantized_hidden_.blocks.data() + (row * d + column) / kBlockCols);
+        quantize(kernels_, out, n_cols, quantized_hidden_, row, column);
       }
     }
   });
@@ -350,7 +345,9 @@ void Encoder::feed_forward(const Layer& layer) {
 void Encoder::multiply(const MatmulInput& in, const Projection& projection) {
   const PackedMatrix& weights = projection.matrix;
   const std::uint32_t n_tiles = weights.n_tiles();
-  const std::uint32_t per_task = std::max(1U, n_tiles / (pool_.n_threads() * kTasksPerThread));
+  // Two tiles are computed together: an odd number would leave one by itself in every task.
+  const std::uint32_t n_pairs = (n_tiles + 1) / 2;
+  const std::uint32_t per_task = 2 * std::max(1U, n_pairs / (pool_.n_threads() * kTasksPerThread));
   pool_.run((n_tiles + per_task - 1) / per_task, [&](std::uint32_t task, unsigned) {
     const std::uint32_t begin = task * per_task;
     const std::uint32_t end = std::min(begin + per_task, n_tiles);
@@ -370,7 +367,7 @@ void Encoder::join(const Projection& projection, const LayerNorm& norm) {
       if (!projection.bias.empty()) add_to(mixed, projection.bias.data(), d);
       add_to(state, mixed, d);
       kernels_.layer_norm(state, norm.weight.data(), norm.bias.data(), d, shape_.norm_eps, state);
-      quantize(state, row);
+      quantize(kernels_, state, d, quantized_, row);
     }
   });
 }

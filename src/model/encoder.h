@@ -64,7 +64,7 @@ class Encoder final : public EmbeddingModel {
 
   Encoder(const EncoderConfig& config, const EncoderTensors& tensors, ThreadPool& pool,
           const Kernels& kernels);
-  static Result<Layer> load_layer(const EncoderLayerTensors& tensors, const Packer& pack);
+  static Result<Layer> load_layer(const EncoderLayerTensors& tensors, Packer& pack);
 
   [[nodiscard]] Result<void> plan(std::span<const EmbeddingText> texts);
   [[nodiscard]] Result<void> reserve_pages(std::size_t n_pages);
@@ -80,7 +80,6 @@ class Encoder final : public EmbeddingModel {
   // What a product gave joins what it was made of, and both together are normalized.
   void join(const Projection& projection, const LayerNorm& norm);
   void pool_rows(std::span<const EmbeddingText> texts, std::span<float> vectors) const;
-  void quantize(const float* from, std::size_t row);
   [[nodiscard]] std::uint32_t up_tiles_per_task() const;
 
   ModelConfig shape_;

@@ -2,14 +2,14 @@
 
 namespace jarip {
 
-Result<Projection> load_projection(const StoredProjection& tensors, const Packer& pack) {
+Result<Projection> load_projection(const StoredProjection& tensors, Packer& pack) {
   Projection out;
   JARIP_TRY(out.matrix, pack(tensors.matrix));
   out.bias = tensors.bias;
   return out;
 }
 
-Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack) {
+Result<LayerWeights> load_layer(const LayerTensors& tensors, Packer& pack) {
   LayerWeights out;
   out.attention_norm = tensors.attention_norm;
   out.attention_post_norm = tensors.attention_post_norm;

@@ -38,20 +38,21 @@ struct LayerWeights {
   [[nodiscard]] std::size_t memory_bytes() const;
 };
 
-// How the matrices of a model are packed.
+// Packs the matrices of a model.
 struct Packer {
   ThreadPool& pool;
   const PackedMatrix::OnRead& on_read;
+  bool quantizes = false;  // one that was packed wants the rows it is multiplied with quantized
 
-  [[nodiscard]] Result<PackedMatrix> operator()(const StoredMatrix& matrix) const {
+  [[nodiscard]] Result<PackedMatrix> operator()(const StoredMatrix& matrix) {
+    quantizes = quantizes || !is_float(matrix.format);
     return PackedMatrix::pack(matrix.format, matrix.bytes, matrix.n_rows, matrix.n_cols, pool,
                               on_read);
   }
 };
 
 // Errors: kUnavailable (memory).
-[[nodiscard]] Result<Projection> load_projection(const StoredProjection& tensors,
-                                                 const Packer& pack);
-[[nodiscard]] Result<LayerWeights> load_layer(const LayerTensors& tensors, const Packer& pack);
+[[nodiscard]] Result<Projection> load_projection(const StoredProjection& tensors, Packer& pack);
+[[nodiscard]] Result<LayerWeights> load_layer(const LayerTensors& tensors, Packer& pack);
 
 }  // namespace jarip

@@ -7,7 +7,7 @@ namespace jarip {
 float exact_tanh(float x) { return static_cast<float>(1 - 2 / (exact_exp(2.0 * x) + 1)); }
 
 Result<RankHead> RankHead::load(const StoredProjection& dense, const StoredProjection& out,
-                                const Packer& pack, const Kernels& kernels) {
+                                Packer& pack, const Kernels& kernels) {
   RankHead head(kernels);
   if (dense.matrix.n_rows != 0) {
     JARIP_TRY(head.dense_, load_projection(dense, pack));
@@ -37,8 +37,7 @@ void RankHead::multiply(std::span<const float> vectors, const Projection& projec
   const auto n = static_cast<std::uint32_t>(vectors.size() / d);
   quantized_.resize(n, d);
   for (std::size_t row = 0; row < n; ++row) {
-    kernels_->quantize_row(vectors.data() + row * d, d, quantized_.values.data() + row * d,
-                           quantized_.blocks.data() + row * (d / kBlockCols));
+    quantize(*kernels_, vectors.data() + row * d, d, quantized_, row);
   }
   kernels_->matmul(projection.matrix, {vectors.data(), &quantized_},
                    {0, n, 0, projection.matrix.n_tiles()}, out.data(), n_rows, Epilogue::kStore);

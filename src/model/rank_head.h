@@ -21,7 +21,7 @@ class RankHead {
   // dense: before the other, through tanh; no rows: none. out: a row for each label. Errors:
   // kUnavailable (memory).
   [[nodiscard]] static Result<RankHead> load(const StoredProjection& dense,
-                                             const StoredProjection& out, const Packer& pack,
+                                             const StoredProjection& out, Packer& pack,
                                              const Kernels& kernels);
 
   [[nodiscard]] std::size_t memory_bytes() const;

@@ -53,7 +53,7 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
   JARIP_TRY(const Kernels* kernels, select_kernels());
   std::unique_ptr<Transformer> model(
       new Transformer(config, tensors, pool, *kernels, options.kv_format));
-  const Packer pack{pool, on_read};
+  Packer pack{pool, on_read};
   const auto report = [&](std::size_t n_done) {
     if (options.on_progress == nullptr) return;
     options.on_progress(options.progress_context,
@@ -68,6 +68,9 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
   for (const LayerTensors& layer : tensors.layers) {
     JARIP_TRY(model->layers_.emplace_back(), load_layer(layer, pack));
     report(model->layers_.size() + 1);
+  }
+  for (auto* rows : {&model->quantized_, &model->quantized_hidden_, &model->quantized_gathered_}) {
+    rows->is_read = pack.quantizes;
   }
   return model;
 }
@@ -308,8 +311,7 @@ void Transformer::normalize(const float* x, std::uint32_t n_rows,
       } else {
         kernels_.rms_norm(x + row * d, weight.data(), d, config_.norm_eps, out);
       }
-      kernels_.quantize_row(out, d, quantized_.values.data() + row * d,
-                            quantized_.blocks.data() + row * (d / kBlockCols));
+      quantize(kernels_, out, d, quantized_, row);
     }
   });
 }
@@ -401,11 +403,6 @@ void Transformer::attend(std::uint32_t layer) {
   const std::uint32_t group_dim = n / config_.n_kv_heads;
   const bool apart = group_dim % kBlockCols == 0;
   quantized_.n_cols = n;
-  const auto quantize = [&](std::size_t row, std::uint32_t column, std::uint32_t n_cols) {
-    kernels_.quantize_row(attended_.data() + row * n + column, n_cols,
-                          quantized_.values.data() + row * n + column,
-                          quantized_.blocks.data() + (row * n + column) / kBlockCols);
-  };
   AttentionPlan& plan = attention_[plan_of(layer)];
   const std::vector<float>& sinks = layers_[layer].sinks;
   const auto pieces = plan.pieces();
@@ -422,10 +419,12 @@ void Transformer::attend(std::uint32_t layer) {
     if (!apart) return;
     const auto at = static_cast<std::size_t>(task.out - attended_.data());
     for (std::uint32_t t = 0; t < task.n_tokens; ++t) {
-      quantize(at / n + t, static_cast<std::uint32_t>(at % n), group_dim);
+      quantize(kernels_, task.out + std::size_t{t} * n, group_dim, quantized_, at / n + t, at % n);
     }
   });
-  for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) quantize(row, 0, n);
+  for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) {
+    quantize(kernels_, attended_.data() + row * n, n, quantized_, row);
+  }
 }
 
 std::uint32_t Transformer::gate_tiles_per_task(std::uint32_t n_rows) const {
@@ -461,8 +460,7 @@ void Transformer::gate_and_up(const FeedForward& w, const MatmulInput& in, const
         if (!w.up.bias.empty()) add_to(up, w.up.bias.data() + column, n_cols);
         float* out = hidden_.data() + row * d + column;
         activate(gate, up, n_cols, out);
-        kernels_.quantize_row(out, n_cols, quantized_hidden_.values.data() + row * d + column,
-                              quantized_hidden_.blocks.data() + (row * d + column) / kBlockCols);
+        quantize(kernels_, out, n_cols, quantized_hidden_, row, column);
       }
     }
   });

@@ -103,6 +103,7 @@ void Transformer::gather_rows() {
     for (std::size_t row = task * kRowsPerTask; row < end; ++row) {
       const std::size_t token = token_of_[row];
       std::copy_n(normed_.data() + token * d, d, gathered_.data() + row * d);
+      if (!quantized_.is_read) continue;
       std::copy_n(quantized_.row_values(token), d, quantized_gathered_.values.data() + row * d);
       std::copy_n(quantized_.row_blocks(token), d / kBlockCols,
                   quantized_gathered_.blocks.data() + row * (d / kBlockCols));

@@ -16,12 +16,14 @@ struct ActivationBlock {
 };
 
 struct QuantizedRows {
+  bool is_read = true;  // false: all weights are floats, and rows needn't be quantized for them
   std::uint32_t n_cols = 0;
   std::vector<std::int8_t> values;      // [n_rows, n_cols]
   std::vector<ActivationBlock> blocks;  // [n_rows, n_cols / 32]
 
   void resize(std::size_t n_rows, std::uint32_t cols) {
     n_cols = cols;
+    if (!is_read) return;
     if (values.size() < n_rows * n_cols) values.resize(n_rows * n_cols);
     if (blocks.size() < n_rows * n_cols / 32) blocks.resize(n_rows * n_cols / 32);
   }

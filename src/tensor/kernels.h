@@ -189,4 +189,12 @@ std::span<const Kernels* const> available_kernels();
 // one of available_kernels().
 [[nodiscard]] Result<const Kernels*> select_kernels();
 
+// Columns [column, column + n_cols) of a row, where anybody reads them; from: the first of them.
+inline void quantize(const Kernels& kernels, const float* from, std::uint32_t n_cols,
+                     QuantizedRows& to, std::size_t row, std::size_t column = 0) {
+  if (!to.is_read) return;
+  const std::size_t at = row * to.n_cols + column;
+  kernels.quantize_row(from, n_cols, to.values.data() + at, to.blocks.data() + at / kBlockCols);
+}
+
 }  // namespace jarip
