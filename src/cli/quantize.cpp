@@ -6,16 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <utility>
 
 #include "base/language.h"
-#include "base/thread_pool.h"
-#include "cli/interrupt.h"
 #include "cli/open_library.h"
 #include "cli/output.h"
-#include "cli/progress.h"
+#include "cli/write_model.h"
 #include "model/gguf.h"
-#include "model/quantize_model.h"
 
 namespace jarip {
 namespace {
@@ -46,37 +42,20 @@ Result<void> run_quantize(const QuantizeOptions& options) {
   JARIP_TRY(const ModelLibrary library, open_library());
   JARIP_TRY(const auto source, library.resolve(options.source));
   const std::filesystem::path path = path_of_result(options, source);
-  if (!options.force && std::filesystem::exists(path)) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("there is a file {} already; --force replaces it", path.native()),
-                "output");
-  }
+  JARIP_CHECK(check_target(path, options.force));
   JARIP_TRY(const GgufFile file, GgufFile::open(source));
   std::optional<Importance> importance;
   if (!options.imatrix.empty()) {
     JARIP_TRY(importance, Importance::load(options.imatrix));
   }
-  const unsigned n_threads = options.threads == 0 ? ThreadPool::available_cores() : options.threads;
-  ThreadPool pool(std::min(n_threads, ThreadPool::kMaxThreads));
-  auto written = [&] {
-    const Interrupt interrupt;
-    Progress progress(fmt::format("writing {}", path.native()));  // wiped before the answer
-    return quantize_model({.source = &file,
-                           .format = options.format,
-                           .importance = importance ? &*importance : nullptr,
-                           .path = path,
-                           .existing = options.force ? Existing::kReplace : Existing::kRefuse,
-                           .on_progress =
-                               [&](float fraction) {
-                                 progress.update(fraction);
-                                 return !interrupt.happened();
-                               }},
-                          pool);
-  }();
-  if (!written && written.error().code == ErrorCode::kCancelled) {
-    fmt::print(stderr, "jarip: {}\n", written.error().message);
-  }
-  JARIP_TRY(const QuantizeReport report, std::move(written));
+  const GgufSource model(file);
+  JARIP_TRY(const QuantizeReport report,
+            write_model({.source = &model,
+                         .format = options.format,
+                         .importance = importance ? &*importance : nullptr,
+                         .path = path,
+                         .force = options.force,
+                         .threads = options.threads}));
   advise(report);
   const double bits = 8.0 * static_cast<double>(report.n_bytes) /
                       static_cast<double>(std::max<std::uint64_t>(report.n_weights, 1));

@@ -36,7 +36,7 @@ bool is_quantized(const GgufTensor& tensor) {
 
 // What the formats of all tensors depend on.
 struct Plan {
-  const FileTypeRow& row;
+  const FileTypeRow* row;  // null: every tensor keeps its format
   std::uint32_t n_layers;
   std::uint32_t n_group;
   bool has_output;  // apart from the embedding
@@ -52,13 +52,14 @@ std::uint32_t number_of(const GgufFile& file, std::string_view key, std::uint32_
                                                     : otherwise;
 }
 
-Plan make_plan(const GgufFile& file, FileType format) {
+Plan make_plan(const ModelSource& source, std::optional<FileType> format) {
+  const GgufFile& file = source.metadata();
   const std::uint32_t n_heads = number_of(file, "attention.head_count", 1);
   const std::uint32_t n_kv_heads = number_of(file, "attention.head_count_kv", n_heads);
-  return {.row = file_type_row(format),
+  return {.row = format ? &file_type_row(*format) : nullptr,
           .n_layers = number_of(file, "block_count", 1),
           .n_group = std::max(n_heads / n_kv_heads, 1U),
-          .has_output = file.find_tensor("output.weight") != nullptr};
+          .has_output = source.find_tensor("output.weight") != nullptr};
 }
 
 // "blk.3.…": 3.
@@ -69,17 +70,17 @@ std::uint32_t layer_of(std::string_view name) {
 }
 
 Format Plan::format_of(const GgufTensor& tensor) const {
-  if (!is_quantized(tensor)) return tensor.format;
+  if (row == nullptr || !is_quantized(tensor)) return tensor.format;
   const std::string_view name = tensor.name;
-  Format format = row.matrix;
+  Format format = row->matrix;
   if (name == "output.weight" || (name == "token_embd.weight" && !has_output)) {
-    format = row.output;
+    format = row->output;
   } else if ((name.contains(".attn_v.") || name.contains(".ffn_down")) &&
              matters_more(layer_of(name), n_layers)) {
-    format = row.favoured;
+    format = row->favoured;
   }
   return format_at(
-      row.type, format,
+      row->type, format,
       {.name = name, .n_layers = n_layers, .n_group = n_group, .n_cols = tensor.shape[0]});
 }
 
@@ -97,13 +98,18 @@ struct Stretch {
   std::uint64_t n_weights;
 };
 
-void add_metadata(GgufWriter& writer, const GgufFile& file, std::uint32_t file_type) {
+bool is_of_quantization(std::string_view key) {
+  return key == "general.file_type" || key == "general.quantization_version" ||
+         key.starts_with("quantize.imatrix.");
+}
+
+// row: null where all stays as it is.
+void add_metadata(GgufWriter& writer, const GgufFile& file, const FileTypeRow* row) {
   if (file.find_value("general.alignment") != nullptr) {
     writer.set_alignment(static_cast<std::uint32_t>(file.alignment()));
   }
   for (const GgufValue& value : file.values()) {
-    if (value.key == "general.alignment" || value.key == "general.file_type" ||
-        value.key == "general.quantization_version" || value.key.starts_with("quantize.imatrix.")) {
+    if (value.key == "general.alignment" || (row != nullptr && is_of_quantization(value.key))) {
       continue;
     }
     if (value.type == GgufType::kArray) {
@@ -116,7 +122,8 @@ void add_metadata(GgufWriter& writer, const GgufFile& file, std::uint32_t file_t
       writer.add_value(value.key, value.type, value.bytes);
     }
   }
-  writer.add_u32("general.file_type", file_type)
+  if (row == nullptr) return;
+  writer.add_u32("general.file_type", row->number)
       .add_u32("general.quantization_version", kQuantizationVersion);
 }
 
@@ -154,12 +161,12 @@ class ModelQuantizer {
 
  private:
   void lay_out() {
-    const GgufFile& source = *request_.source;
+    const ModelSource& source = *request_.source;
     const Plan plan = make_plan(source, request_.format);
     GgufWriter writer;
-    add_metadata(writer, source, plan.row.number);
+    add_metadata(writer, source.metadata(), plan.row);
     if (request_.importance != nullptr) add_importance(writer, *request_.importance);
-    const std::uint64_t alignment = source.alignment();
+    const std::uint64_t alignment = source.metadata().alignment();
     std::uint64_t end = 0;  // of the data section so far
     for (const GgufTensor& tensor : source.tensors()) {
       end = (end + alignment - 1) / alignment * alignment;
@@ -219,15 +226,16 @@ class ModelQuantizer {
     const Target& target = targets_[stretch.target];
     const GgufTensor& tensor = *target.source;
     const std::uint64_t offset = target.offset + row_bytes(target.format, stretch.first);
-    const auto bytes = tensor.data.subspan(row_bytes(tensor.format, stretch.first),
-                                           row_bytes(tensor.format, stretch.n_weights));
+    std::vector<std::byte> scratch;
+    JARIP_TRY(const auto bytes,
+              request_.source->read(tensor, stretch.first, stretch.n_weights, scratch));
     if (target.format == tensor.format) {
       JARIP_CHECK(file.write_at(offset, bytes));
     } else {
       JARIP_TRY(const std::vector<std::byte> blocks, convert(target, stretch, bytes));
       JARIP_CHECK(file.write_at(offset, blocks));
     }
-    request_.source->release(bytes);
+    request_.source->release(tensor, stretch.first, stretch.n_weights);
     return {};
   }
 
@@ -268,7 +276,7 @@ class ModelQuantizer {
 }  // namespace
 
 Result<QuantizeReport> quantize_model(const QuantizeRequest& request, ThreadPool& pool) {
-  const auto n_parts = request.source->read_uint("split.count");
+  const auto n_parts = request.source->metadata().read_uint("split.count");
   if (n_parts && *n_parts > 1) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("the model is in {} files; join them into one first", *n_parts),

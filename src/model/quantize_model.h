@@ -1,24 +1,25 @@
-// A model file written anew with its matrices in other block formats; what else it holds stays.
+// A model written into a file with its matrices in other block formats; what else it holds stays.
 // Free functions; the caller's thread and pool.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "base/new_file.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "model/file_types.h"
-#include "model/gguf.h"
 #include "model/importance.h"
+#include "model/model_source.h"
 
 namespace jarip {
 
 struct QuantizeRequest {
-  const GgufFile* source = nullptr;
-  FileType format = FileType::kQ4_K_M;
-  const Importance* importance = nullptr;  // may be null
+  const ModelSource* source = nullptr;
+  std::optional<FileType> format = FileType::kQ4_K_M;  // none: every tensor keeps its own
+  const Importance* importance = nullptr;              // may be null
   std::filesystem::path path;
   Existing existing = Existing::kRefuse;
   // On the calling thread; false stops the work. May be empty.
@@ -34,7 +35,7 @@ struct QuantizeReport {
 };
 
 // Errors: kInvalidArgument (a file that is one of several parts), kCorrupt (weights that aren't
-// finite, naming the tensor), kCancelled, those of NewFile.
+// finite, naming the tensor), kCancelled, those of the source and of NewFile.
 [[nodiscard]] Result<QuantizeReport> quantize_model(const QuantizeRequest& request,
                                                     ThreadPool& pool);
 
