@@ -15,10 +15,12 @@ BELOW = {
     "net": {"base"},
     "grammar": {"base"},
     "model": {"tensor", "base"},
+    "convert": {"model", "tensor", "base"},
     "engine": {"grammar", "model", "tensor", "base"},
     "app": {"engine", "grammar", "model", "store", "net", "base"},
     "api": {"app", "net", "base"},
-    "cli": {"api", "app", "engine", "grammar", "model", "store", "net", "tensor", "base"},
+    "cli": {"api", "app", "convert", "engine", "grammar", "model", "store", "net", "tensor",
+            "base"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

@@ -40,15 +40,18 @@ QUIET = {"browser", "wire"}
 FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-packages",),
                  "chat_template": ("templates",), "families": ("peer",), "formats": ("peer",),
                  "originals": ("originals-packages", "node-packages"),
-                 "embeddings": ("embeddings-packages", "peer")}
+                 "embeddings": ("embeddings-packages", "peer"),
+                 "convert": ("convert-packages",)}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
 SERVERS_VENV = "build/bench/servers-venv"
 ORIGINALS_VENV = "build/originals-venv"
 EMBEDDINGS_VENV = "build/embeddings-venv"
+CONVERT_VENV = "build/convert-venv"
 PYTHON_OF = {"embeddings": f"{EMBEDDINGS_VENV}/bin/python",
              "clients": f"{CLIENTS_VENV}/bin/python",
+             "convert": f"{CONVERT_VENV}/bin/python",
              "originals": f"{ORIGINALS_VENV}/bin/python"}
 
 
@@ -170,6 +173,9 @@ def all_suites():
               cores=0, step=True),
         Suite("embeddings-packages",
               f"python3 tools/make_venv.py {EMBEDDINGS_VENV} tests/embeddings/requirements.txt",
+              cores=0, step=True),
+        Suite("convert-packages",
+              f"python3 tools/make_venv.py {CONVERT_VENV} tests/convert/requirements.txt",
               cores=0, step=True),
         Suite("peer", "python3 -c 'import sys; sys.path.insert(0, \"tools\"); import peers; "
               "peers.PrebuiltLlama().prepare()'", cores=0, step=True),

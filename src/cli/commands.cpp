@@ -459,6 +459,60 @@ void declare_force(OptionSet& set, bool& force) {
                  force);
 }
 
+Command declare_convert(ConvertOptions& options) {
+  Command command{
+      .name = "convert",
+      .summary = {"Make a GGUF file of a model of Hugging Face's hub.",
+                  "허깅페이스 허브의 모델을 GGUF 파일로 바꾼다."},
+      .more =
+          {"The source is a folder with config.json, the tokenizer's files and .safetensors\n"
+           "weights. Without a format they stay in the precision that they have. What can't be\n"
+           "honoured exactly is refused by its name.\n"
+           "\n"
+           "  jarip convert Qwen3-0.6B\n"
+           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m",
+           "원본은 config.json, 토크나이저 파일, .safetensors 가중치가 든 폴더다. 형식을 적지\n"
+           "않으면 가중치의 정밀도를 그대로 둔다. 그대로 옮길 수 없는 것은 이름을 대고 거절한다.\n"
+           "\n"
+           "  jarip convert Qwen3-0.6B\n"
+           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m"},
+      .run = [&options] { return run_convert(options); }};
+  OptionSet& set = command.options;
+  set.add_argument("SOURCE",
+                   {"A folder, or a .safetensors file beside its config.json",
+                    "폴더, 또는 config.json 옆의 .safetensors 파일"},
+                   options.source);
+  set.add_argument("OUTPUT",
+                   {"Where to write; without it, SOURCE.gguf or SOURCE-FORMAT.gguf in this folder",
+                    "쓸 파일. 없으면 이 폴더의 원본.gguf 또는 원본-형식.gguf"},
+                   options.output);
+  std::vector<std::pair<std::string_view, std::optional<FileType>>> formats = {
+      {"keep", std::nullopt}};
+  for (const auto& [name, type] : choices_of_file_types()) formats.emplace_back(name, type);
+  set.add_choice<std::optional<FileType>>(
+      {.name = "format",
+       .value_name = "WORD",
+       .help = {"How its weights are stored; keep leaves them as they are",
+                "가중치를 저장할 형식. keep이면 그대로 둔다"},
+       .reach = Reach::kFlag},
+      options.format, std::move(formats));
+  set.add_choice<std::optional<Pooling>>(
+      {.name = "pooling",
+       .value_name = "WORD",
+       .help = {"How an embedding model makes one vector of a text; auto is as modules.json says",
+                "임베딩 모델이 글 하나를 벡터 하나로 만드는 방법. auto면 modules.json을 따른다"},
+       .reach = Reach::kFlag},
+      options.pooling,
+      {{"auto", std::nullopt},
+       {"none", Pooling::kNone},
+       {"mean", Pooling::kMean},
+       {"first", Pooling::kFirst},
+       {"last", Pooling::kLast}});
+  declare_force(set, options.force);
+  declare_threads(set, options.threads);
+  return command;
+}
+
 Command declare_quantize(QuantizeOptions& options) {
   Command command{
       .name = "quantize",
@@ -641,6 +695,7 @@ std::vector<Command> declare_commands(CommandOptions& options) {
   commands.push_back(declare_eval_perplexity(options.eval));
   commands.push_back(declare_eval_kl(options.eval));
   commands.push_back(declare_bench(options.bench, "eval speed"));
+  commands.push_back(declare_convert(options.convert));
   commands.push_back(declare_quantize(options.quantize));
   commands.push_back(declare_imatrix(options.imatrix));
   commands.push_back(declare_synth(options.synth));

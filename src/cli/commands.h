@@ -9,6 +9,7 @@
 #include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
+#include "cli/convert.h"
 #include "cli/eval.h"
 #include "cli/imatrix.h"
 #include "cli/import.h"
@@ -36,6 +37,7 @@ struct GlobalOptions {
 struct CommandOptions {
   BenchOptions bench;
   ChatOptions chat;
+  ConvertOptions convert;
   EvalOptions eval;
   ImatrixOptions imatrix;
   ImportOptions import;

@@ -1,0 +1,167 @@
+#include "convert/hub_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/utf8.h"
+#include "convert/hub_config.h"
+#include "convert/hub_folder.h"
+#include "convert/hub_tokenizer.h"
+#include "model/file_types.h"
+#include "tensor/dequantize.h"
+
+namespace jarip {
+namespace {
+
+constexpr std::uint32_t kQuantizationVersion = 2;
+
+Result<const HubFamily*> find_family(const JsonFields& fields) {
+  const boost::json::value* classes = fields.find("architectures");
+  if (classes == nullptr || !classes->is_array() || classes->get_array().empty() ||
+      !classes->get_array()[0].is_string()) {
+    return fields.corrupt("architectures", "is missing; it says what class the model is of");
+  }
+  const std::string_view name = classes->get_array()[0].get_string();
+  if (const HubFamily* family = find_hub_family(name)) return family;
+  std::vector<std::string_view> known;
+  for (const HubFamily& family : hub_families()) known.push_back(family.name);
+  return fields.refuse("architectures",
+                       fmt::format("is {}; models of these classes can be converted: {}",
+                                   replace_invalid(name.substr(0, 100)), fmt::join(known, ", ")));
+}
+
+Result<void> refuse_quantized(const JsonFields& fields, const HubFamily& family) {
+  constexpr std::string_view kName = "quantization_config";
+  JARIP_TRY(const auto settings, fields.fields(kName));
+  if (!settings) return {};
+  JARIP_TRY(const auto method, settings->text("quant_method"));
+  if (method == "mxfp4" && family.architecture == "gpt-oss") return {};
+  return fields.refuse(kName, fmt::format("says that the weights are quantized ({}); convert the "
+                                          "model that they were made of",
+                                          settings->shown("quant_method")));
+}
+
+Result<Pooling> choose_pooling(const HubFolder& folder, const JsonFields& config,
+                               const HubFamily& family, std::optional<Pooling> given) {
+  const std::string_view model_class = config.find("architectures")->get_array()[0].get_string();
+  if (model_class.ends_with("ForSequenceClassification")) return Pooling::kRank;
+  if (given == Pooling::kRank) {
+    return fail(
+        ErrorCode::kUnsupported,
+        "a model ranks by its classifier, of classes such as BertForSequenceClassification; "
+        "this one has none",
+        "pooling");
+  }
+  if (given) return *given;
+  JARIP_TRY(const Pooling pooling, folder.read_pooling());
+  if (pooling == Pooling::kNone && family.is_encoder) {
+    return fail(ErrorCode::kUnsupported,
+                "modules.json, which says how a text becomes one vector, isn't there; say it with "
+                "--pooling mean, first or last, as the model's page tells",
+                "pooling");
+  }
+  return pooling;
+}
+
+std::uint32_t file_type_of(std::span<const WeightView> views) {
+  std::map<Format, std::uint64_t> sums;
+  for (const WeightView& view : views) {
+    if (view.shape.size() > 1) sums[view.format] += view.n_elements();
+  }
+  const auto most = std::ranges::max_element(sums, {}, [](const auto& sum) { return sum.second; });
+  const Format format = most == sums.end() ? Format::kF32 : most->first;
+  if (format == Format::kMXFP4) return file_type_row(FileType::kMXFP4).number;
+  return std::ranges::find(file_types(), format, &FileTypeRow::matrix)->number;
+}
+
+Result<std::uint64_t> count_tokens(std::span<const WeightView> views) {
+  constexpr std::string_view kName = "token_embd.weight";
+  const auto found = std::ranges::find(views, kName, &WeightView::name);
+  if (found == views.end() || found->shape.size() != 2 || found->shape[1] > 1U << 22U) {
+    return fail(ErrorCode::kCorrupt, "the embedding is missing, or is no matrix",
+                std::string(kName));
+  }
+  return found->shape[1];
+}
+
+Result<void> check_classifier(std::span<const WeightView> views) {
+  const auto found = std::ranges::find(views, "cls.output.weight", &WeightView::name);
+  if (found == views.end() || (found->shape.size() == 2 && found->shape[1] == 1)) return {};
+  return fail(ErrorCode::kUnsupported,
+              "the classifier has several labels; models that rank by one can run here",
+              "classifier");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HubModel>> HubModel::open(const std::filesystem::path& path,
+                                                 std::optional<Pooling> pooling) {
+  JARIP_TRY(const HubFolder folder, HubFolder::open(path));
+  JARIP_TRY(const JsonFile config_file, folder.read_json("config.json"));
+  JARIP_TRY(const JsonFields whole, config_file.fields());
+  JARIP_TRY(const HubFamily* family, find_family(whole));
+  JARIP_CHECK(refuse_quantized(whole, *family));
+  JARIP_TRY(const Pooling chosen, choose_pooling(folder, whole, *family, pooling));
+  // Of models that read pictures too, the part that reads text.
+  JARIP_TRY(const auto part, whole.fields("text_config"));
+  const HubConfig config(part.value_or(whole), *family);
+
+  GgufWriter writer;
+  writer.add_string("general.architecture", family->architecture)
+      .add_string("general.name", folder.name());
+  JARIP_TRY(ConvertedConfig converted, family->is_encoder
+                                           ? convert_encoder_config(config, chosen, writer)
+                                           : convert_config(config, chosen, writer));
+  JARIP_TRY(SafetensorsModel weights, folder.open_weights());
+  std::unique_ptr<HubModel> model(new HubModel(std::move(weights)));
+  JARIP_TRY(model->views_, find_views(model->weights_, *family, converted.facts));
+  std::ranges::move(converted.tensors, std::back_inserter(model->views_));
+  JARIP_CHECK(check_classifier(model->views_));
+  JARIP_TRY(const std::uint64_t n_vocab, count_tokens(model->views_));
+  writer.add_u32("general.file_type", file_type_of(model->views_))
+      .add_u32("general.quantization_version", kQuantizationVersion)
+      .add_u32(config.key("vocab_size"), static_cast<std::uint32_t>(n_vocab));
+  JARIP_CHECK(convert_tokenizer(folder, n_vocab, writer));
+  model->head_ = writer.head();
+  JARIP_TRY(model->metadata_, GgufFile::parse(model->head_));
+  JARIP_CHECK(model->list_tensors());
+  return model;
+}
+
+Result<void> HubModel::list_tensors() {
+  for (const WeightView& view : views_) {
+    GgufTensor& tensor = tensors_.emplace_back();
+    tensor.name = view.name;
+    tensor.format = view.format;
+    tensor.n_dims = static_cast<std::uint32_t>(view.shape.size());
+    std::ranges::copy(view.shape, tensor.shape);
+    tensor.n_elements = view.n_elements();
+    if (view.name.size() > GgufLimits::kMaxTensorNameBytes) {
+      return fail(ErrorCode::kCorrupt, fmt::format("tensor {} has too long a name", view.name));
+    }
+  }
+  return {};
+}
+
+Result<std::span<const std::byte>> HubModel::read(const GgufTensor& tensor, std::uint64_t first,
+                                                  std::uint64_t n,
+                                                  std::vector<std::byte>& scratch) const {
+  const WeightView& view = views_[static_cast<std::size_t>(&tensor - tensors_.data())];
+  scratch.resize(row_bytes(view.format, n));
+  read_weights(view, first, n, scratch);
+  return std::span<const std::byte>(scratch);
+}
+
+void HubModel::release(const GgufTensor& tensor, std::uint64_t first, std::uint64_t n) const {
+  const WeightView& view = views_[static_cast<std::size_t>(&tensor - tensors_.data())];
+  // Whole, with its last stretch: the stretches of one tensor are read in any order, but all of
+  // them before those of tensors far behind it.
+  if (first + n != tensor.n_elements) return;
+  for (const SafeTensor* part : view.parts) weights_.release(part->data);
+}
+
+}  // namespace jarip
