@@ -84,6 +84,27 @@ struct Rotation {
   bool halves;             // pairs are (i, i + rope_dim / 2), and not (2i, 2i + 1)
 };
 
+// One head of a gated delta net for some tokens of a text, one after the other. Token t:
+//   state = decay * state, then state += key * (beta * (value - key . state)), out = query . state
+// computed as: known = the sum of key[i] * state[i] before the decay; delta = (value - decay *
+// known, one fma) * beta; state[i] = one fma of key[i] * delta into decay * state[i]; out = the sum
+// of query[i] * state[i]. Sums run in four lanes, i modulo 4, of one fma each, which join as
+// (0 + 1) + (2 + 3). So which tokens come together never shows.
+struct DeltaTask {
+  const float* queries;  // of the first token: [head_dim], with any scale
+  const float* keys;
+  const float* values;
+  std::size_t stride;  // floats from one token to the next, of the three
+  const float* decays;
+  const float* betas;
+  std::size_t gate_stride;  // of these two
+  std::uint32_t n_tokens;
+  std::uint32_t head_dim;  // a multiple of 16
+  float* state;            // [head_dim / 16, head_dim, 16]: keys' dimensions between the values'
+  float* out;              // [n_tokens, head_dim]
+  std::size_t out_stride;
+};
+
 // What writes and reads the pages of one KvFormat. `head` is where the head begins in its page.
 struct PageKernels {
   // Key or value of one token into slot `slot`. f16: values past its range clamped. q8_0: a block's
@@ -154,7 +175,16 @@ struct Kernels {
   // g * sigmoid(1.702 g) * (u + 1), g = min(gate, 7), u = up held to -7 and 7: gpt-oss's.
   void (*clamped_silu_mul)(const float* gate, const float* up, std::uint32_t n, float* out);
 
+  // out[i] = x[i] * sigmoid(gate[i]); n a multiple of 16; out may be x.
+  void (*sigmoid_mul)(const float* gate, const float* x, std::uint32_t n, float* out);
+
   void (*rotate)(const Rotation& rotation, float scale, float* head);
+
+  // out[i] = silu of the sum of rows[j][i] * weights[j, i], one fma each, j ascending from 0 to
+  // width; n a multiple of 16.
+  void (*conv_silu)(const float* const* rows, const float* weights, std::uint32_t width,
+                    std::uint32_t n, float* out);
+  void (*gated_delta)(const DeltaTask& task);
 
   PageKernels pages[std::size(kKvFormats)];  // in the order of KvFormat
 

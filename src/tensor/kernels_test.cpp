@@ -271,6 +271,85 @@ TEST_P(EveryKernelTable, OtherActivationsAreTheSameBytesAndRight) {
   }
 }
 
+TEST_P(EveryKernelTable, ConvolutionAndGatesAreTheSameBytesAndRight) {
+  constexpr std::uint32_t kWidth = 48;
+  const auto inputs = random_floats(std::size_t{3} * kWidth, 41, 3);
+  const auto weights = random_floats(std::size_t{3} * kWidth, 42);
+  // The rows in any place: the kernel takes them as they are pointed to.
+  const float* rows[] = {inputs.data() + kWidth, inputs.data(), inputs.data() + 2 * kWidth};
+  std::vector<float> expected(kWidth);
+  std::vector<float> actual(kWidth);
+  scalar_kernels().conv_silu(rows, weights.data(), 3, kWidth, expected.data());
+  GetParam()->conv_silu(rows, weights.data(), 3, kWidth, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (std::uint32_t i = 0; i < kWidth; ++i) {
+    double sum = 0;
+    for (std::uint32_t j = 0; j < 3; ++j) sum += double{rows[j][i]} * weights[j * kWidth + i];
+    EXPECT_NEAR(actual[i], sum / (1 + std::exp(-sum)), 1e-5);
+  }
+  scalar_kernels().sigmoid_mul(inputs.data(), weights.data(), kWidth, expected.data());
+  GetParam()->sigmoid_mul(inputs.data(), weights.data(), kWidth, actual.data());
+  EXPECT_EQ(expected, actual);
+  for (std::uint32_t i = 0; i < kWidth; ++i) {
+    EXPECT_NEAR(actual[i], weights[i] / (1 + std::exp(-double{inputs[i]})), 1e-6);
+  }
+}
+
+// The gated delta rule as its paper has it, in double precision.
+std::vector<double> delta_rule(std::span<const float> mixed, std::span<const float> gates,
+                               std::vector<double>& state, std::uint32_t d) {
+  std::vector<double> out;
+  for (std::size_t t = 0; t < gates.size() / 2; ++t) {
+    const float* q = mixed.data() + t * 3 * d;
+    const float* k = q + d;
+    const float* v = k + d;
+    for (std::uint32_t j = 0; j < d; ++j) {
+      double known = 0;
+      for (std::uint32_t i = 0; i < d; ++i) known += (state[i * d + j] *= gates[2 * t]) * k[i];
+      double given = 0;
+      for (std::uint32_t i = 0; i < d; ++i) {
+        given += (state[i * d + j] += k[i] * gates[2 * t + 1] * (v[j] - known)) * q[i];
+      }
+      out.push_back(given);
+    }
+  }
+  return out;
+}
+
+TEST_P(EveryKernelTable, GatedDeltaIsRightAndChunksNeverChangeIt) {
+  constexpr std::uint32_t kDim = 32;
+  constexpr std::uint32_t kTokens = 9;
+  const auto mixed = random_floats(std::size_t{3} * kDim * kTokens, 43, 0.3F);
+  std::vector<float> gates = random_floats(2 * kTokens, 44);
+  for (float& gate : gates) gate = 0.5F + 0.4F * gate;
+  const auto run = [&](const Kernels& kernels, std::uint32_t chunk, std::vector<float>& state) {
+    std::vector<float> out(std::size_t{kDim} * kTokens);
+    for (std::uint32_t at = 0; at < kTokens; at += chunk) {
+      const float* first = mixed.data() + at * 3 * kDim;
+      kernels.gated_delta({first, first + kDim, first + 2 * kDim, 3 * kDim, gates.data() + 2 * at,
+                           gates.data() + 2 * at + 1, 2, std::min(chunk, kTokens - at), kDim,
+                           state.data(), out.data() + at * kDim, kDim});
+    }
+    return out;
+  };
+  const auto begin = random_floats(std::size_t{kDim} * kDim, 45);
+  std::vector<float> state = begin;
+  const std::vector<float> expected = run(scalar_kernels(), kTokens, state);
+  for (const std::uint32_t chunk : {kTokens, 1U, 4U}) {
+    std::vector<float> own = begin;
+    EXPECT_EQ(run(*GetParam(), chunk, own), expected) << chunk;
+    EXPECT_EQ(own, state) << chunk;
+  }
+  std::vector<double> truth_state(begin.size());
+  for (std::uint32_t column = 0; column < kDim; ++column) {
+    for (std::uint32_t i = 0; i < kDim; ++i) {
+      truth_state[i * kDim + column] = begin[column / 16 * 16 * kDim + i * 16 + column % 16];
+    }
+  }
+  const std::vector<double> truth = delta_rule(mixed, gates, truth_state, kDim);
+  for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(expected[i], truth[i], 1e-4);
+}
+
 // Keys, values and queries of one head over a number of positions, in pages out of order.
 struct AttentionCase {
   AttentionCase(KvFormat format_, std::uint32_t n_positions_, std::uint32_t head_dim_,

@@ -195,6 +195,39 @@ void digest_rows(const Kernels& kernels) {
   }
 }
 
+void digest_recurrent(const Kernels& kernels) {
+  constexpr std::uint32_t kWidth = 576;
+  std::vector<std::vector<float>> inputs;
+  std::vector<const float*> rows;
+  for (std::uint64_t j = 0; j < 4; ++j) inputs.push_back(noise(kWidth, 20 + j, 9.0F));
+  for (const auto& input : inputs) rows.push_back(input.data());
+  const auto weights = noise(4 * std::size_t{kWidth}, 24);
+  std::vector<float> out(kWidth);
+  Digest conv;
+  kernels.conv_silu(rows.data(), weights.data(), 4, kWidth, out.data());
+  conv.add(std::span<const float>(out));
+  print("conv_silu", conv);
+  Digest gate;
+  kernels.sigmoid_mul(odd_noise(kWidth, 25).data(), inputs[0].data(), kWidth, out.data());
+  gate.add(std::span<const float>(out));
+  print("sigmoid_mul", gate);
+
+  constexpr std::uint32_t kDim = 96;
+  constexpr std::uint32_t kTokens = 7;
+  const auto mixed = noise(std::size_t{3} * kDim * kTokens, 26, 0.2F);
+  auto gates = noise(2 * kTokens, 27);
+  for (float& value : gates) value = std::fabs(value);
+  auto state = noise(std::size_t{kDim} * kDim, 28);
+  std::vector<float> given(std::size_t{kDim} * kTokens);
+  kernels.gated_delta({mixed.data(), mixed.data() + kDim, mixed.data() + 2 * kDim, 3 * kDim,
+                       gates.data(), gates.data() + kTokens, 1, kTokens, kDim, state.data(),
+                       given.data(), kDim});
+  Digest delta;
+  delta.add(std::span<const float>(given));
+  delta.add(std::span<const float>(state));
+  print("gated_delta", delta);
+}
+
 struct AttentionShape {
   std::uint32_t n_positions, head_dim, n_group;
   std::uint32_t window = 0;  // and with it a cap and sinks
@@ -261,6 +294,7 @@ Result<> digest_all() {
   digest_quantize(*kernels);
   for (const FormatRow& format : kFormats) JARIP_CHECK(digest_matmul(*kernels, format));
   digest_rows(*kernels);
+  digest_recurrent(*kernels);
   for (const KvFormatRow& row : kKvFormats) {
     for (const AttentionShape& shape :
          {AttentionShape{33, 16, 1}, {300, 64, 3}, {290, 80, 4}, {330, 64, 2, 40}}) {

@@ -6,6 +6,7 @@
 #include "tensor/cpu/levels_text.h"
 #include "tensor/cpu/limits_text.h"
 #include "tensor/cpu/matmul_text.h"
+#include "tensor/cpu/recurrent_text.h"
 #include "tensor/cpu/row_text.h"
 #include "tensor/kernels.h"
 
@@ -27,7 +28,10 @@ constexpr Kernels make_kernels() {
           gelu_mul<V>,
           gelu<V>,
           clamped_silu_mul<V>,
+          sigmoid_mul<V>,
           rotate<V>,
+          conv_silu<V>,
+          gated_delta<V>,
           {make_page_kernels<V, F16Page<V>>(), make_page_kernels<V, Q8Page<V>>()},
           merge_attention<V>,
           try_levels<V>,
