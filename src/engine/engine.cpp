@@ -47,7 +47,8 @@ struct Engine::State : PageSource {
     Clock::time_point at;
   };
 
-  State(Model& model_in, const EngineLimits& limits_in, KvPages pages_in);
+  State(Model& model_in, const EngineLimits& limits_in, KvPages pages_in,
+        Checkpoints checkpoints_in);
 
   // Under the lock: when a queue that is full now may be half empty.
   [[nodiscard]] std::uint32_t retry_seconds() const;
@@ -72,8 +73,13 @@ struct Engine::State : PageSource {
   void finish(std::unique_ptr<Sequence>& sequence, FinishReason reason,
               std::optional<Error> error = {});
 
-  // Takes what others have computed of a sequence's tokens.
-  void adopt(Sequence& sequence);
+  // Takes the pages that others have computed of a sequence's tokens. True if there were some.
+  bool adopt(Sequence& sequence);
+  // Of models with recurrent layers.
+  void give_states(std::span<const std::uint32_t> started);
+  void plan_copies(Sequence& sequence, const SequenceChunk& chunk);
+  void keep_copies(Sequence& sequence);
+  void drop_states(Sequence& sequence);
   // Lets others have what is computed.
   void keep(Sequence& sequence);
   [[nodiscard]] Cached find_cached(std::uint32_t entry) override;
@@ -111,11 +117,12 @@ struct Engine::State : PageSource {
   std::jthread thread;  // last: it starts when all else is there
 };
 
-Engine::State::State(Model& model_in, const EngineLimits& limits_in, KvPages pages_in)
+Engine::State::State(Model& model_in, const EngineLimits& limits_in, KvPages pages_in,
+                     Checkpoints checkpoints_in)
     : model(model_in),
       limits(limits_in),
       inbox(limits_in.max_unfinished),
-      cache(std::move(pages_in), draw_hash_key()),
+      cache(std::move(pages_in), draw_hash_key(), std::move(checkpoints_in)),
       scheduler({limits_in.max_sequences, limits_in.max_step_tokens, limits_in.attention_depth}),
       sampler(limits_in.n_vocab) {
   counters.n_pages = cache.n_pages();
@@ -186,11 +193,11 @@ void Engine::State::list_entries() {
   for (const std::unique_ptr<Sequence>& sequence : sequences) {
     std::uint64_t next_page = 0;
     if (sequence->running && limits.prefix_cache) {
-      adopt(*sequence);
-      if (const auto page = sequence->next_whole_page()) {
-        next_page =
-            cache.hash_of(sequence->domain, sequence->page_tokens(*page), sequence->pages, *page);
+      if (adopt(*sequence) && sequence->state) {
+        cache.checkpoints().copy(sequence->pages[sequence->n_kept - 1], *sequence->state);
       }
+      next_page = cache.next_hash(sequence->domain, sequence->tokens_but_last(), sequence->pages,
+                                  sequence->n_computed());
     }
     entries.push_back({.n_tokens = sequence->n_tokens(),
                        .n_computed = sequence->n_computed(),
@@ -212,13 +219,16 @@ bool Engine::State::is_quick(Clock::time_point now) {
   return last_company && now - *last_company < kCompany;
 }
 
-void Engine::State::adopt(Sequence& sequence) {
-  if (!limits.prefix_cache) return;
-  while (const auto page = sequence.next_whole_page()) {
-    const auto tokens = sequence.page_tokens(*page);
-    if (!cache.adopt(sequence.domain, tokens, sequence.pages, *page)) return;
-    sequence.skip_page(*page);
+bool Engine::State::adopt(Sequence& sequence) {
+  const auto first = sequence.next_whole_page();
+  if (!limits.prefix_cache || !first) return false;
+  const std::uint32_t n_pages =
+      cache.reach(sequence.domain, sequence.tokens_but_last(), sequence.pages, *first);
+  for (std::uint32_t page = *first; page < n_pages; ++page) {
+    if (!cache.adopt(sequence.domain, sequence.page_tokens(page), sequence.pages, page)) break;
+    sequence.skip_page(page);
   }
+  return n_pages > *first;
 }
 
 void Engine::State::keep(Sequence& sequence) {
@@ -227,14 +237,83 @@ void Engine::State::keep(Sequence& sequence) {
     cache.keep(sequence.domain, sequence.page_tokens(sequence.n_kept), sequence.pages,
                sequence.n_kept);
   }
+  keep_copies(sequence);
+}
+
+// States for those who start, and in them what the pages they adopted were computed with. Of these
+// checkpoints none may be lost before it is copied: who finds no other state takes its own source,
+// which then is nobody else's, for there are as many states as sequences.
+void Engine::State::give_states(std::span<const std::uint32_t> started) {
+  Checkpoints& checkpoints = cache.checkpoints();
+  if (!checkpoints.in_use()) return;
+  const auto source = [](const Sequence& sequence) { return sequence.pages[sequence.n_kept - 1]; };
+  for (const std::uint32_t i : started) {
+    if (sequences[i]->n_kept > 0) checkpoints.pin(source(*sequences[i]));
+  }
+  for (const std::uint32_t i : started) {
+    Sequence& sequence = *sequences[i];
+    sequence.state = checkpoints.take();
+    if (sequence.n_kept == 0) continue;
+    if (sequence.state) {
+      checkpoints.copy(source(sequence), *sequence.state);
+      checkpoints.unpin(source(sequence));
+    } else {
+      sequence.state = checkpoints.detach(source(sequence));
+    }
+  }
+}
+
+// Checkpoints lie where all texts have them, where this one and an earlier one part, at the end of
+// a prompt, and at that of an answer: the last moves on with it.
+void Engine::State::plan_copies(Sequence& sequence, const SequenceChunk& chunk) {
+  if (!limits.prefix_cache) return;
+  Checkpoints& checkpoints = cache.checkpoints();
+  sequence.copies_from = chunk.position;
+  const auto end = chunk.position + static_cast<std::uint32_t>(chunk.tokens.size());
+  const auto add = [&](std::uint32_t at, bool moves = false) {
+    if (at <= chunk.position || at > end) return;
+    const std::uint32_t n_tokens = at - chunk.position;
+    const auto next = std::ranges::lower_bound(sequence.copies, n_tokens, {}, &StateCopy::n_tokens);
+    if (next != sequence.copies.end() && next->n_tokens == n_tokens) return;
+    std::optional<StateId> to;
+    if (moves && sequence.moving_checkpoint) to = checkpoints.detach(*sequence.moving_checkpoint);
+    if (!to) to = checkpoints.take();
+    if (to) sequence.copies.insert(next, {.n_tokens = n_tokens, .to = *to});
+  };
+  std::uint32_t at = (chunk.position / kCheckpointTokens + 1) * kCheckpointTokens;
+  for (; at <= end; at += kCheckpointTokens) add(at);
+  add(sequence.n_known * kKvPageTokens);
+  // The same prompt again goes on before its last token.
+  const bool answers = sequence.n_new() > 0;
+  add((sequence.n_tokens() - (answers ? 0 : 1)) / kKvPageTokens * kKvPageTokens, answers);
+}
+
+// Their pages are kept by now.
+void Engine::State::keep_copies(Sequence& sequence) {
+  for (const StateCopy& copy : sequence.copies) {
+    const std::uint32_t end = sequence.copies_from + copy.n_tokens;
+    const PageId page = sequence.pages[end / kKvPageTokens - 1];
+    cache.checkpoints().attach(page, copy.to);
+    if (end > sequence.n_prompt() && end % kCheckpointTokens != 0) {
+      sequence.moving_checkpoint = page;
+    }
+  }
+  sequence.copies.clear();
+}
+
+void Engine::State::drop_states(Sequence& sequence) {
+  for (const StateCopy& copy : sequence.copies) cache.checkpoints().give_back(copy.to);
+  sequence.copies.clear();
+  sequence.moving_checkpoint.reset();
+  if (sequence.state) cache.checkpoints().give_back(*sequence.state);
+  sequence.state.reset();
 }
 
 PageSource::Cached Engine::State::find_cached(std::uint32_t entry) {
-  const Sequence& sequence = *sequences[entry];
+  Sequence& sequence = *sequences[entry];
   if (!limits.prefix_cache) return {};
-  // The last token is computed in any case: its logits are wanted.
-  const PrefixCache::Prefix prefix =
-      cache.find(sequence.domain, sequence.tokens().first(sequence.n_tokens() - 1));
+  const PrefixCache::Prefix prefix = cache.find(sequence.domain, sequence.tokens_but_last());
+  sequence.n_known = prefix.n_known;
   return {prefix.n_pages, prefix.n_idle, prefix.next_hash};
 }
 
@@ -249,6 +328,7 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
   const auto now = Clock::now();
   for (const std::uint32_t i : step_plan.parked) {
     cache.release(sequences[i]->pages);
+    drop_states(*sequences[i]);
     sequences[i]->rewind();
     sequences[i]->running = false;
     if (!std::exchange(sequences[i]->wanting, true)) fair.want_again(sequences[i]->user);
@@ -258,6 +338,7 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
     sequences[i]->start(now);
     adopt(*sequences[i]);
   }
+  give_states(step_plan.started);
   {
     const auto started = static_cast<std::uint32_t>(step_plan.started.size());
     const auto parked = static_cast<std::uint32_t>(step_plan.parked.size());
@@ -276,6 +357,11 @@ void Engine::State::carry_out(const StepPlan& step_plan) {
     }
     chunks.push_back(sequence.next_chunk(n_tokens, n_drafts));
     chunk_owners.push_back(i);
+    if (sequence.state) {
+      chunks.back().state = *sequence.state;
+      plan_copies(sequence, chunks.back());
+      chunks.back().copies = sequence.copies;
+    }
   }
 }
 
@@ -398,6 +484,7 @@ void Engine::State::finish(std::unique_ptr<Sequence>& sequence, FinishReason rea
                            std::optional<Error> error) {
   const auto now = Clock::now();
   cache.release(sequence->pages);
+  drop_states(*sequence);
   cache.close_domain(sequence->domain);
   satisfy(*sequence);
   fair.leave(sequence->user);
@@ -450,10 +537,16 @@ Engine::~Engine() {
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(Model& model, const EngineOptions& options) {
+  const std::size_t page_bytes = model.kv_page_bytes();
+  const std::size_t state_bytes = model.state_bytes();
   JARIP_TRY(const EngineLimits limits,
-            work_out_limits(options, model.config(), model.kv_page_bytes()));
-  JARIP_TRY(KvPages pages, KvPages::create(model.kv_page_bytes(), limits.n_pages));
-  auto state = std::make_unique<State>(model, limits, std::move(pages));
+            work_out_limits(options, model.config(), page_bytes, state_bytes));
+  JARIP_TRY(KvPages pages, KvPages::create(page_bytes, limits.n_pages));
+  Checkpoints checkpoints;
+  if (limits.n_states != 0) {
+    JARIP_TRY(checkpoints, Checkpoints::create(state_bytes, limits.n_states, limits.n_pages));
+  }
+  auto state = std::make_unique<State>(model, limits, std::move(pages), std::move(checkpoints));
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 

@@ -103,14 +103,20 @@ inline constexpr std::uint32_t kMaxDraftTokens = 15;
 inline constexpr std::size_t kMaxNameBytes = 512;
 
 struct EngineOptions {
-  std::uint32_t n_ctx = 0;           // prompt and answer together; 0: the model's, at most 8192
-  std::uint64_t kv_bytes = 0;        // memory for KV pages; 0: enough for two full contexts
+  std::uint32_t n_ctx = 0;  // prompt and answer together; 0: the model's, at most 8192
+  // Memory for KV pages; 0: enough for two full contexts.
+  std::uint64_t kv_bytes = 0;
+  // Of models with recurrent layers: memory for what those keep of each sequence that is computed,
+  // and of prefixes that are cached; no more sequences are computed at once than it holds. 0: two
+  // thirds of kv_bytes, which leaves a third for pages, or twice what the pages take by default.
+  std::uint64_t states_bytes = 0;
   std::uint32_t max_sequences = 64;  // computed at once; further ones wait
   std::uint32_t max_queued = 256;    // waiting beyond that: submit() fails with kUnavailable
   // Tokens of one step; long prompts are cut into chunks. Caps max_sequences.
   std::uint32_t max_step_tokens = 256;
   // Tokens guessed from what prompt and answer already say, and checked in one step, where that is
-  // likely to be quicker; at most kMaxDraftTokens, 0 is off. Changes no answer.
+  // likely to be quicker; at most kMaxDraftTokens, 0 is off. Off with recurrent layers, whose state
+  // can't go back over a wrong guess. Changes no answer.
   std::uint32_t max_draft_tokens = kMaxDraftTokens;
   // Prefixes are kept and shared (prefix_cache.h). Changes no answer.
   bool prefix_cache = true;

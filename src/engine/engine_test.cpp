@@ -438,7 +438,7 @@ TEST(EngineDrafts, EverySettingGivesTheSameAnswersInFewerStepsIfAny) {
     RepeatingModel model;
     bool spare_pages = false;
     model.on_step = [&](std::span<const SequenceChunk> chunks) {
-      for (const auto& [tokens, position, pages, n_logits] : chunks) {
+      for (const auto& [tokens, position, pages, n_logits, state, copies] : chunks) {
         const auto n_fed = static_cast<std::uint32_t>(tokens.size());
         spare_pages = spare_pages || pages.size() > pages_for(position + n_fed);
       }

@@ -1,8 +1,10 @@
 // For tests: a tiny model whose logits depend on every token of a sequence's history, which it
 // keeps in the KV pages and nowhere else. It checks each page it reads, so that a page that two
-// sequences write, lost or in the wrong place is found. step() runs on the engine's thread.
+// sequences write, lost or in the wrong place is found. A recurrent one keeps a state too, which it
+// checks in the same way. step() runs on the engine's thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -16,7 +18,8 @@ namespace jarip {
 
 class FakeModel : public Model {
  public:
-  FakeModel(std::uint32_t n_vocab, std::uint32_t n_ctx) {
+  FakeModel(std::uint32_t n_vocab, std::uint32_t n_ctx, bool recurrent = false)
+      : recurrent_(recurrent) {
     config_.family = "fake";
     config_.n_vocab = n_vocab;
     config_.n_ctx_train = n_ctx;
@@ -24,21 +27,29 @@ class FakeModel : public Model {
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] std::size_t kv_page_bytes() const override { return kKvPageTokens * sizeof(Cell); }
+  [[nodiscard]] std::size_t state_bytes() const override { return recurrent_ ? 64 : 0; }
   [[nodiscard]] std::size_t memory_bytes() const override { return sizeof(*this); }
 
   void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
             std::span<float> logits) override {
     if (on_step) on_step(chunks);
     check_pages(chunks, kv);
+    if (recurrent_) check_states(chunks);
     std::size_t row = 0;
     for (const SequenceChunk& chunk : chunks) {
       n_fed += chunk.tokens.size();
       std::uint64_t history = read_history(chunk, kv);
+      if (recurrent_ && chunk.position > 0) {
+        const State& kept = state(chunk.state, kv);
+        check(kept.history == history && kept.position == chunk.position);
+        history = kept.history;
+      }
       check(chunk.n_logits <= chunk.tokens.size());
       for (std::uint32_t i = 0; i < chunk.tokens.size(); ++i) {
         const std::uint32_t position = chunk.position + i;
         history = mix(history, chunk.tokens[i]);
         cell(chunk, kv, position) = {history, position, chunk.tokens[i]};
+        if (recurrent_) keep_states(chunk, i + 1, {history, position + 1}, kv);
         if (i + chunk.n_logits < chunk.tokens.size()) continue;
         const auto row_logits = logits.subspan(row++ * config_.n_vocab, config_.n_vocab);
         write_logits(history, row_logits);
@@ -66,8 +77,41 @@ class FakeModel : public Model {
     TokenId token;
   };
 
+  struct State {
+    std::uint64_t history;
+    std::uint32_t position;
+  };
+
   void check(bool held) {
     if (!held) ++n_faults;
+  }
+
+  static State& state(StateId id, const KvMemory& kv) {
+    return *reinterpret_cast<State*>(kv.states + id * kv.state_bytes);
+  }
+
+  static void keep_states(const SequenceChunk& chunk, std::uint32_t n_tokens, const State& now,
+                          const KvMemory& kv) {
+    if (n_tokens == chunk.tokens.size()) state(chunk.state, kv) = now;
+    for (const StateCopy& copy : chunk.copies) {
+      if (copy.n_tokens == n_tokens) state(copy.to, kv) = now;
+    }
+  }
+
+  // What one sequence writes, no other has.
+  void check_states(std::span<const SequenceChunk> chunks) {
+    std::vector<StateId> written;
+    for (const SequenceChunk& chunk : chunks) {
+      written.push_back(chunk.state);
+      std::uint32_t last = 0;
+      for (const StateCopy& copy : chunk.copies) {
+        written.push_back(copy.to);
+        check(copy.n_tokens > last && copy.n_tokens <= chunk.tokens.size());
+        last = copy.n_tokens;
+      }
+    }
+    std::ranges::sort(written);
+    check(std::ranges::adjacent_find(written) == written.end());
   }
 
   // What one sequence writes, no other has.
@@ -115,6 +159,7 @@ class FakeModel : public Model {
     }
   }
 
+  bool recurrent_;
   ModelConfig config_;
   std::vector<std::uint32_t> n_holders_;  // of each page, in this step
 };

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/sampler.h"
@@ -35,6 +36,10 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
   PlainAnswer answer;
   Sampler sampler(model.config().n_vocab);
   auto pages = KvPages::create(model.kv_page_bytes(), pages_for(n_ctx));
+  const auto state = AlignedBuffer::allocate(model.state_bytes());
+  KvMemory memory = pages->memory();
+  memory.states = state->data();
+  memory.state_bytes = model.state_bytes();
   PageTable table;
   std::vector<TokenId> tokens = request.prompt;
   std::vector<float> logits(model.config().n_vocab);
@@ -66,7 +71,7 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
                                  .position = n_computed,
                                  .pages = table,
                                  .n_logits = 1};
-    model.step({&chunk, 1}, pages->memory(), logits);
+    model.step({&chunk, 1}, memory, logits);
     n_computed = static_cast<std::uint32_t>(tokens.size());
     const auto sampled =
         sampler.sample({.logits = logits,

@@ -18,12 +18,17 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-PrefixCache::PrefixCache(KvPages pages, std::uint64_t hash_key)
+PrefixCache::PrefixCache(KvPages pages, std::uint64_t hash_key, Checkpoints checkpoints)
     : pages_(std::move(pages)),
+      checkpoints_(std::move(checkpoints)),
+      memory_(pages_.memory()),
       hash_key_(hash_key),
       nodes_(pages_.n_pages()),
       tokens_(std::size_t{pages_.n_pages()} * kKvPageTokens),
-      buckets_(std::bit_ceil(std::size_t{pages_.n_pages()}), kNone) {}
+      buckets_(std::bit_ceil(std::size_t{pages_.n_pages()}), kNone) {
+  memory_.states = checkpoints_.memory();
+  memory_.state_bytes = checkpoints_.state_bytes();
+}
 
 CacheDomain PrefixCache::open_domain(std::string_view name) {
   const auto [entry, is_new] = domain_ids_.try_emplace(std::string(name), last_domain_ + 1);
@@ -54,10 +59,14 @@ std::uint64_t PrefixCache::hash(std::uint64_t parent, std::span<const TokenId> t
   return fold(state, 0xbf58476d1ce4e5b9U);
 }
 
-std::uint64_t PrefixCache::hash_of(CacheDomain domain,
-                                   std::span<const TokenId, kKvPageTokens> tokens,
-                                   const PageTable& table, std::uint32_t i) const {
-  return hash(parent_of(domain, table, i), tokens);
+std::uint64_t PrefixCache::next_hash(CacheDomain domain, std::span<const TokenId> tokens,
+                                     const PageTable& table, std::uint32_t n_computed) const {
+  const std::uint32_t n_pages = checkpoints_.in_use() ? kCheckpointPages : 1;
+  const std::size_t n = std::size_t{n_pages} * kKvPageTokens;
+  const auto first = static_cast<std::uint32_t>(n_computed / n * n_pages);
+  const std::size_t begin = std::size_t{first} * kKvPageTokens;
+  if (begin + n > tokens.size()) return 0;
+  return hash(parent_of(domain, table, first), tokens.subspan(begin, n));
 }
 
 PageId& PrefixCache::bucket_of(std::uint64_t hash) {
@@ -82,20 +91,39 @@ PageId PrefixCache::look_up(std::uint64_t hash, std::uint64_t parent,
   return page;
 }
 
-PrefixCache::Prefix PrefixCache::find(CacheDomain domain, std::span<const TokenId> tokens) const {
+PrefixCache::Prefix PrefixCache::find(CacheDomain domain, std::span<const TokenId> tokens) {
   Prefix prefix;
-  std::uint64_t parent = kRoot | domain;
-  for (; tokens.size() >= kKvPageTokens; tokens = tokens.subspan(kKvPageTokens)) {
-    const auto first = tokens.first(kKvPageTokens);
-    prefix.next_hash = hash(parent, first);
-    const PageId page = look_up(prefix.next_hash, parent, first);
-    if (page == kNone) return prefix;
-    ++prefix.n_pages;
-    if (nodes_[page].n_holders == 0) ++prefix.n_idle;
+  found_.clear();
+  std::uint32_t n_idle = 0;
+  for (auto rest = tokens; rest.size() >= kKvPageTokens; rest = rest.subspan(kKvPageTokens)) {
+    const auto n_found = static_cast<std::uint32_t>(found_.size());
+    const std::uint64_t parent = parent_of(domain, found_, n_found);
+    const auto first = rest.first(kKvPageTokens);
+    const PageId page = look_up(hash(parent, first), parent, first);
+    if (page == kNone) break;
+    found_.push_back(page);
+    if (nodes_[page].n_holders == 0) ++n_idle;
+    if (checkpoints_.in_use() && !checkpoints_.has(page)) continue;
+    prefix.n_pages = n_found + 1;
+    prefix.n_idle = n_idle;
+  }
+  prefix.n_known = static_cast<std::uint32_t>(found_.size());
+  prefix.next_hash = next_hash(domain, tokens, found_, prefix.n_pages * kKvPageTokens);
+  return prefix;
+}
+
+std::uint32_t PrefixCache::reach(CacheDomain domain, std::span<const TokenId> tokens,
+                                 const PageTable& table, std::uint32_t n_first) const {
+  std::uint32_t n_reached = n_first;
+  std::uint64_t parent = parent_of(domain, table, n_first);
+  for (std::uint32_t i = n_first; (i + 1) * kKvPageTokens <= tokens.size(); ++i) {
+    const auto page_tokens = tokens.subspan(std::size_t{i} * kKvPageTokens, kKvPageTokens);
+    const PageId page = look_up(hash(parent, page_tokens), parent, page_tokens);
+    if (page == kNone) break;
+    if (!checkpoints_.in_use() || checkpoints_.has(page)) n_reached = i + 1;
     parent = page;
   }
-  prefix.next_hash = 0;
-  return prefix;
+  return n_reached;
 }
 
 bool PrefixCache::adopt(CacheDomain domain, std::span<const TokenId, kKvPageTokens> tokens,
@@ -172,6 +200,7 @@ void PrefixCache::evict_oldest() {
   while (*link != page) link = &nodes_[*link].next_in_bucket;
   *link = nodes_[page].next_in_bucket;
   nodes_[page] = {};
+  checkpoints_.drop(page);
   --n_kept_;
   pages_.give_back(page);
   if ((parent & kRoot) != 0) leave_domain(parent & ~kRoot);

@@ -6,6 +6,9 @@
 // A look-up compares the parent and all 32 tokens, never a hash alone, so a page found is the right
 // one. Pages count who holds them. A page that nobody holds stays until memory is wanted; the least
 // recently held goes first, which is never a parent: who held a child held its parent as long.
+//
+// Of a model with recurrent layers, pages alone don't let another sequence go on: some have a
+// checkpoint (checkpoints.h), and what is found ends with the last of these.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/checkpoints.h"
 #include "engine/kv_pages.h"
 #include "model/tokenizer.h"
 
@@ -28,9 +32,10 @@ class PrefixCache {
  public:
   // Memory for the book-keeping, about 180 bytes a page, is taken here. hash_key is drawn at random
   // where requests come from strangers: then none of them can choose tokens that collide.
-  PrefixCache(KvPages pages, std::uint64_t hash_key);
+  PrefixCache(KvPages pages, std::uint64_t hash_key, Checkpoints checkpoints = {});
 
-  [[nodiscard]] const KvMemory& memory() const { return pages_.memory(); }
+  [[nodiscard]] const KvMemory& memory() const { return memory_; }
+  [[nodiscard]] Checkpoints& checkpoints() { return checkpoints_; }
   [[nodiscard]] std::uint32_t n_pages() const { return pages_.n_pages(); }
   // Pages that grow() can give: free ones, and kept ones that nobody holds.
   [[nodiscard]] std::uint32_t n_available() const { return pages_.n_free() + n_idle_; }
@@ -44,10 +49,16 @@ class PrefixCache {
   struct Prefix {
     std::uint32_t n_pages = 0;
     std::uint32_t n_idle = 0;     // of these, pages that nobody holds
-    std::uint64_t next_hash = 0;  // hash_of() the page after them, if it is whole
+    std::uint32_t n_known = 0;    // and pages that would be found if all had checkpoints
+    std::uint64_t next_hash = 0;  // next_hash() after them
   };
   // What is kept of a text's beginning: its first pages, as far as there are whole ones in tokens.
-  [[nodiscard]] Prefix find(CacheDomain domain, std::span<const TokenId> tokens) const;
+  [[nodiscard]] Prefix find(CacheDomain domain, std::span<const TokenId> tokens);
+
+  // How far a sequence gets that has the table's first n_first pages of these tokens, all of them
+  // kept: to the last page that it can go on from, or n_first.
+  [[nodiscard]] std::uint32_t reach(CacheDomain domain, std::span<const TokenId> tokens,
+                                    const PageTable& table, std::uint32_t n_first) const;
 
   // Puts the kept page with these tokens at the table's place i, whose pages before are all kept
   // ones; what was there is given back. False, and nothing changed, when there is none.
@@ -59,11 +70,11 @@ class PrefixCache {
   void keep(CacheDomain domain, std::span<const TokenId, kKvPageTokens> tokens, PageTable& table,
             std::uint32_t i);
 
-  // What tells apart the page at place i of this table from others. Equal for the same page, and
-  // all but never for different ones.
-  [[nodiscard]] std::uint64_t hash_of(CacheDomain domain,
-                                      std::span<const TokenId, kKvPageTokens> tokens,
-                                      const PageTable& table, std::uint32_t i) const;
+  // What tells apart, from others, that which a sequence with n_computed of these tokens computes
+  // next and others may wait for: the page, or with checkpoints the tokens to the next place of
+  // one. Equal for the same, and all but never for different ones; 0 where tokens end before.
+  [[nodiscard]] std::uint64_t next_hash(CacheDomain domain, std::span<const TokenId> tokens,
+                                        const PageTable& table, std::uint32_t n_computed) const;
 
   // Adds pages until the table covers n_tokens. False, and nothing changed, when there are too few.
   [[nodiscard]] bool grow(PageTable& table, std::uint32_t n_tokens);
@@ -108,6 +119,8 @@ class PrefixCache {
   void leave_domain(CacheDomain domain);
 
   KvPages pages_;
+  Checkpoints checkpoints_;
+  KvMemory memory_;
   std::uint64_t hash_key_;
   std::vector<Node> nodes_;      // [n_pages]
   std::vector<TokenId> tokens_;  // [n_pages, kKvPageTokens], of kept pages
@@ -117,6 +130,7 @@ class PrefixCache {
   std::uint32_t n_idle_ = 0;
   std::uint32_t n_kept_ = 0;
   std::uint32_t mark_ = 0;
+  PageTable found_;  // scratch of find()
   CacheDomain last_domain_ = 0;
   std::unordered_map<CacheDomain, Domain> domains_;
   std::unordered_map<std::string, CacheDomain> domain_ids_;

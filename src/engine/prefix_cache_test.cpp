@@ -44,7 +44,7 @@ PageTable compute(PrefixCache& cache, CacheDomain domain, const Text& text) {
   return table;
 }
 
-std::uint32_t n_found(const PrefixCache& cache, CacheDomain domain, const Text& text) {
+std::uint32_t n_found(PrefixCache& cache, CacheDomain domain, const Text& text) {
   return cache.find(domain, text).n_pages;
 }
 
@@ -262,7 +262,8 @@ class Simulation {
     if (holder.n_kept * kPage == holder.text.size()) return false;
     const auto tokens = page_of(holder.text, holder.n_kept);
     const auto expected = cache_.find(holder.domain, holder.text).next_hash;
-    const auto hash = cache_.hash_of(holder.domain, tokens, holder.table, holder.n_kept);
+    const auto hash =
+        cache_.next_hash(holder.domain, holder.text, holder.table, holder.n_kept * kPage);
     if (!cache_.adopt(holder.domain, tokens, holder.table, holder.n_kept)) {
       EXPECT_EQ(hash, expected);
       return false;

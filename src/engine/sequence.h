@@ -39,6 +39,10 @@ class Sequence {
   [[nodiscard]] std::uint32_t n_cached() const { return n_cached_; }
   [[nodiscard]] std::int32_t priority() const { return request_.priority; }
   [[nodiscard]] std::span<const TokenId> tokens() const { return tokens_; }
+  // The last token is computed in any case: its logits are wanted.
+  [[nodiscard]] std::span<const TokenId> tokens_but_last() const {
+    return std::span(tokens_).first(tokens_.size() - 1);
+  }
   [[nodiscard]] std::span<const TokenId, kKvPageTokens> page_tokens(std::uint32_t page) const {
     return std::span(tokens_).subspan(std::size_t{page} * kKvPageTokens).first<kKvPageTokens>();
   }
@@ -46,7 +50,14 @@ class Sequence {
   PageTable pages;
   std::uint32_t n_kept = 0;  // the first pages: those that the prefix cache keeps
   CacheDomain domain = 0;
-  std::uint32_t user = 0;  // of FairShare, as is wanting: it has a prompt to compute
+  // Of models with recurrent layers: the own state, while running; copies that the step makes of it
+  // for others, on from a position; and the page whose checkpoint moves on with the answer.
+  std::optional<StateId> state;
+  std::vector<StateCopy> copies;
+  std::uint32_t copies_from = 0;
+  std::optional<PageId> moving_checkpoint;
+  std::uint32_t n_known = 0;  // pages that others had when this one last waited, usable or not
+  std::uint32_t user = 0;     // of FairShare, as is wanting: it has a prompt to compute
   bool wanting = true;
   bool running = false;
 

@@ -2,6 +2,7 @@
 // these (families.h); forward reads them and never asks for a family's name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,6 +38,30 @@ struct RopeConfig {
 struct LayerConfig {
   bool windowed = false;  // a token sees only the last ModelConfig::window positions
   bool rope = true;
+  bool recurrent = false;   // a gated delta net takes the place of attention
+  std::uint32_t place = 0;  // among the recurrent layers, or among the others
+};
+
+// The gated delta nets (Yang et al., Gated Delta Networks, 2024) of models that have some. Every
+// head of values owns a state of head_dim by head_dim numbers and reads one of the key heads.
+struct RecurrentConfig {
+  std::uint32_t n_key_heads = 0;  // 0: no layer is recurrent
+  std::uint32_t n_value_heads = 0;
+  std::uint32_t head_dim = 0;    // of keys and of values
+  std::uint32_t conv_width = 0;  // tokens that the convolution sees, the own included
+  bool grouped_heads = false;    // value heads of one key head are neighbours
+
+  [[nodiscard]] std::uint32_t key_dim() const { return n_key_heads * head_dim; }
+  [[nodiscard]] std::uint32_t value_dim() const { return n_value_heads * head_dim; }
+  // Queries, keys and values, one after the other.
+  [[nodiscard]] std::uint32_t mixed_dim() const { return 2 * key_dim() + value_dim(); }
+  [[nodiscard]] std::uint32_t key_head_of(std::uint32_t value_head) const {
+    return grouped_heads ? value_head / (n_value_heads / n_key_heads) : value_head % n_key_heads;
+  }
+  // What one layer keeps of a text: the convolution's last inputs and the heads' states.
+  [[nodiscard]] std::size_t state_floats() const {
+    return std::size_t{conv_width - 1} * mixed_dim() + std::size_t{value_dim()} * head_dim;
+  }
 };
 
 struct ModelConfig {
@@ -62,7 +87,9 @@ struct ModelConfig {
   std::string_view ff_norm = "ffn_norm";  // the tensor of the feed-forward's norm
   HeadNorm head_norm = HeadNorm::kNone;
   Activation activation = Activation::kSilu;
-  bool sinks = false;  // every head has a score that takes weight and gives nothing
+  bool sinks = false;            // every head has a score that takes weight and gives nothing
+  bool gated_attention = false;  // what a head gives is multiplied with the sigmoid of its gate
+  bool shared_expert = false;    // every token uses one more, as much as a gate of its own says
   float embedding_scale = 1;
   float residual_scale = 1;     // of what joins the residual stream
   float logit_scale = 1;        // of the logits
@@ -74,7 +101,17 @@ struct ModelConfig {
   std::uint32_t n_experts_used = 0;  // by one token
   float expert_scale = 1;            // of what experts give together
   Pooling pooling = Pooling::kNone;  // other than none: the model embeds texts or ranks them
+  RecurrentConfig recurrent;
+  std::uint32_t n_recurrent_layers = 0;
+  std::uint32_t n_draft_layers = 0;  // blocks behind the last layer, for guessing ahead; not used
   std::vector<LayerConfig> layers;   // [n_layers]
+
+  // Of what a sequence's recurrent layers keep, whole lines of a cache.
+  [[nodiscard]] std::size_t state_bytes() const {
+    constexpr std::size_t kLine = 64;
+    const std::size_t n_bytes = n_recurrent_layers * recurrent.state_floats() * sizeof(float);
+    return (n_bytes + kLine - 1) / kLine * kLine;
+  }
 };
 
 // Errors: kUnsupported (family, by name), kCorrupt (missing or impossible numbers, by key).

@@ -19,9 +19,16 @@
 namespace jarip {
 
 using PageId = std::uint32_t;
+using StateId = std::uint32_t;
 
 // Tokens in one KV page, for every model and path.
 inline constexpr std::uint32_t kKvPageTokens = kPageLanes;
+
+// A copy of a sequence's state, made on the way through a chunk.
+struct StateCopy {
+  std::uint32_t n_tokens;  // of the chunk, that the copy has seen: from 1 to all
+  StateId to;
+};
 
 // One sequence's part of a step.
 struct SequenceChunk {
@@ -29,14 +36,20 @@ struct SequenceChunk {
   std::uint32_t position = 0;       // of tokens[0]: the number of tokens already in the pages
   std::span<const PageId> pages;    // pages[i] holds positions [32 i, 32 i + 32); covers all fed
   std::uint32_t n_logits = 0;       // logits wanted: those after the last n_logits tokens fed
+  // Of models with recurrent layers: what they keep of the tokens before `position`, and then of
+  // all. What lies there is not read when position is 0.
+  StateId state = 0;
+  std::span<const StateCopy> copies = {};  // n_tokens ascend; no sequence of the step has these
 };
 
-// The memory of KV pages: page p is bytes [p * page_bytes, (p + 1) * page_bytes). What a page
-// holds is the model's own affair.
+// The memory of KV pages: page p is bytes [p * page_bytes, (p + 1) * page_bytes), and of states, in
+// the same way. What they hold is the model's own affair; a state may be copied byte by byte.
 struct KvMemory {
   std::byte* base = nullptr;  // 64-byte aligned
   std::size_t page_bytes = 0;
   std::uint32_t n_pages = 0;
+  std::byte* states = nullptr;  // 64-byte aligned; null for models without recurrent layers
+  std::size_t state_bytes = 0;
 };
 
 enum class ComputePath : std::uint8_t {
@@ -49,7 +62,9 @@ class Model {
   virtual ~Model() = default;
   [[nodiscard]] virtual const ModelConfig& config() const = 0;
   [[nodiscard]] virtual std::size_t kv_page_bytes() const = 0;
-  // Bytes of weights and scratch held, KV pages not counted.
+  // Of one sequence's recurrent layers, a multiple of 64; 0 for models that have none.
+  [[nodiscard]] virtual std::size_t state_bytes() const { return 0; }
+  // Bytes of weights and scratch held, KV pages and states not counted.
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
 
   // Feeds all chunks, writes their keys and values into their pages, and writes the wanted logits
