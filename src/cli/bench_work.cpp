@@ -83,7 +83,12 @@ Result<void> BenchWork::make_room(std::uint32_t n_tokens, std::uint32_t batch) {
   n_room_ = 0;
   n_read_ = 0;
   JARIP_TRY(memory_, AlignedBuffer::allocate(std::uint64_t{n_pages} * model_.kv_page_bytes()));
-  kv_ = {.base = memory_.data(), .page_bytes = model_.kv_page_bytes(), .n_pages = n_pages};
+  JARIP_TRY(states_, AlignedBuffer::allocate(std::uint64_t{batch} * model_.state_bytes()));
+  kv_ = {.base = memory_.data(),
+         .page_bytes = model_.kv_page_bytes(),
+         .n_pages = n_pages,
+         .states = states_.data(),
+         .state_bytes = model_.state_bytes()};
   batch_ = batch;
   n_room_ = pages_each * kKvPageTokens;
   logits_.resize(std::size_t{batch} * model_.config().n_vocab);
@@ -121,7 +126,8 @@ void BenchWork::feed(std::uint32_t begin, std::uint32_t end, std::uint32_t n_log
     chunks_.push_back({.tokens = std::span(tokens_).subspan(begin, end - begin),
                        .position = begin,
                        .pages = pages.subspan(i * pages_each, pages_each),
-                       .n_logits = n_logits});
+                       .n_logits = n_logits,
+                       .state = i});
   }
   model_.step(chunks_, kv_, std::span(logits_).first(n_logits == 0 ? 0 : logits_.size()));
   n_read_ = std::max(n_read_, end);

@@ -59,6 +59,7 @@ class BenchWork {
   std::vector<PageId> pages_;
   std::vector<SequenceChunk> chunks_;
   AlignedBuffer memory_;
+  AlignedBuffer states_;
   KvMemory kv_;
 };
 

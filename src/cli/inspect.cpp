@@ -43,6 +43,7 @@ struct Memory {
   std::uint64_t n_heads = 0;  // of keys and values that are kept, in all layers together
   std::uint32_t head_dim = 0;
   std::uint64_t n_ctx = 0;
+  std::uint64_t state_bytes = 0;  // of recurrent layers, for each sequence
 
   [[nodiscard]] std::uint64_t kv_bytes_of(KvFormat format) const {  // a token
     return n_heads * (kv_head_layout(format, head_dim).n_bytes / kPageLanes);
@@ -80,10 +81,12 @@ Result<Memory> measure_memory(const GgufFile& file, const std::vector<FormatUse>
     return Memory{.weight_bytes = weight_bytes, .n_ctx = config.shape.n_ctx_train};
   }
   JARIP_TRY(const ModelConfig config, read_config(file));
-  return Memory{.weight_bytes = weight_bytes,
-                .n_heads = std::uint64_t{config.n_layers} * config.n_kv_heads,
-                .head_dim = config.head_dim,
-                .n_ctx = config.n_ctx_train};
+  return Memory{
+      .weight_bytes = weight_bytes,
+      .n_heads = std::uint64_t{config.n_layers - config.n_recurrent_layers} * config.n_kv_heads,
+      .head_dim = config.head_dim,
+      .n_ctx = config.n_ctx_train,
+      .state_bytes = config.state_bytes()};
 }
 
 template <class... Body>
@@ -179,6 +182,10 @@ std::string memory_as_text(const Result<Memory>& memory) {
     add_kv(cache, per_token, kTokensPerRow);
     add_kv(cache + ", full context", per_token, memory->n_ctx);
   }
+  if (memory->state_bytes != 0) {
+    rows.push_back({"state of a sequence", format_bytes(memory->state_bytes),
+                    format_bytes(memory->weight_bytes + memory->state_bytes)});
+  }
   return format_table({{"part"}, {"size", Align::kRight}, {"with weights", Align::kRight}}, rows,
                       kIndent);
 }
@@ -228,8 +235,10 @@ json::value memory_as_json(const Result<Memory>& memory) {
     kv[row.name] = json::object{{"per_1024_tokens", per_token * kTokensPerRow},
                                 {"full_context", per_token * memory->n_ctx}};
   }
-  return json::object{
+  json::object out{
       {"weights", memory->weight_bytes}, {"context_length", memory->n_ctx}, {"kv", std::move(kv)}};
+  if (memory->state_bytes != 0) out["state"] = memory->state_bytes;
+  return out;
 }
 
 json::array formats_as_json(const std::vector<FormatUse>& uses) {

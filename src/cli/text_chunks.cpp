@@ -47,8 +47,12 @@ Result<ChunkReader> ChunkReader::create(Model& model, std::uint32_t n_tokens) {
   const std::uint32_t n_pages = (n_tokens + kKvPageTokens - 1) / kKvPageTokens;
   JARIP_TRY(reader.memory_,
             AlignedBuffer::allocate(std::uint64_t{n_pages} * model.kv_page_bytes()));
-  reader.kv_ = {
-      .base = reader.memory_.data(), .page_bytes = model.kv_page_bytes(), .n_pages = n_pages};
+  JARIP_TRY(reader.state_, AlignedBuffer::allocate(model.state_bytes()));
+  reader.kv_ = {.base = reader.memory_.data(),
+                .page_bytes = model.kv_page_bytes(),
+                .n_pages = n_pages,
+                .states = reader.state_.data(),
+                .state_bytes = model.state_bytes()};
   reader.pages_.resize(n_pages);
   std::iota(reader.pages_.begin(), reader.pages_.end(), PageId{0});
   reader.logits_.resize(std::size_t{std::min(n_tokens, kStepTokens)} * model.config().n_vocab);

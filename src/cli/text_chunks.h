@@ -44,6 +44,7 @@ class ChunkReader {
 
   Model& model_;
   AlignedBuffer memory_;
+  AlignedBuffer state_;
   KvMemory kv_;
   std::vector<PageId> pages_;
   std::vector<float> logits_;

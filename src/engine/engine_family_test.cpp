@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/checkpoints.h"
 #include "engine/engine.h"
 #include "engine/plain_answer.h"
 #include "model/synth.h"
@@ -19,10 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kContext = 320;
 constexpr std::uint32_t kRequests = 6;
-constexpr std::uint32_t kShared = 150;  // tokens that prompts begin with: more than a window
-constexpr std::uint32_t kDeep = 16;     // layers; deeper models take their time
+constexpr std::uint32_t kStates = 9;  // of recurrent layers: some checkpoints are lost again
+constexpr std::uint32_t kDeep = 16;   // layers; deeper models take their time
 
 class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
  protected:
@@ -38,17 +38,17 @@ class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
     model_ = *load_model(*GgufFile::open(path_), pool_);
     for (std::uint32_t number = 0; number < kRequests; ++number) {
       requests_.push_back(make_request(number));
-      expected_.push_back(answer_plainly(*model_, requests_.back(), kContext));
+      expected_.push_back(answer_plainly(*model_, requests_.back(), n_ctx_));
     }
   }
   ~EngineFamily() override { fs::remove(path_); }
 
   // All begin alike; every second goes on alike.
-  static GenerateRequest make_request(std::uint32_t number) {
+  [[nodiscard]] GenerateRequest make_request(std::uint32_t number) const {
     std::mt19937 shared(1);
     std::mt19937 own(number % 2 == 0 ? 2 : number + 2);
     GenerateRequest request;
-    for (std::uint32_t i = 0; i < kShared; ++i) request.prompt.push_back(shared() % 500);
+    for (std::uint32_t i = 0; i < n_shared_; ++i) request.prompt.push_back(shared() % 500);
     for (std::uint32_t i = 0; i < 60 + number * 9; ++i) request.prompt.push_back(own() % 500);
     request.max_new_tokens = 6 + number;
     request.sampling.temperature = number % 3 == 0 ? 0.0F : 0.9F;
@@ -60,9 +60,10 @@ class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
   void expect_in_engine(std::uint32_t max_step_tokens, std::uint32_t n_contexts_of_pages,
                         bool prefix_cache) {
     const std::uint64_t kv_bytes =
-        std::uint64_t{n_contexts_of_pages} * pages_for(kContext) * model_->kv_page_bytes();
-    auto engine = Engine::create(*model_, {.n_ctx = kContext,
+        std::uint64_t{n_contexts_of_pages} * pages_for(n_ctx_) * model_->kv_page_bytes();
+    auto engine = Engine::create(*model_, {.n_ctx = n_ctx_,
                                            .kv_bytes = kv_bytes,
+                                           .states_bytes = kStates * model_->state_bytes(),
                                            .max_sequences = kRequests,
                                            .max_step_tokens = max_step_tokens,
                                            .prefix_cache = prefix_cache});
@@ -77,12 +78,17 @@ class EngineFamily : public testing::TestWithParam<const SynthFamily*> {
       EXPECT_EQ(logs[i].logprobs(), expected_[i].logprobs) << i;
     }
     if (prefix_cache) {
-      EXPECT_GT((*engine)->stats().prefix_hits, kShared) << "nothing came from the cache";
+      EXPECT_GT((*engine)->stats().prefix_hits, n_shared_) << "nothing came from the cache";
     } else {
       EXPECT_EQ((*engine)->stats().prefix_hits, 0U);
     }
   }
 
+  // Tokens that prompts begin with: more than a window, and if there are recurrent layers more than
+  // lie between two checkpoints.
+  const bool recurrent_ = row_of(*GetParam()).recurrent;
+  const std::uint32_t n_shared_ = recurrent_ ? kCheckpointTokens + 20 : 150;
+  const std::uint32_t n_ctx_ = n_shared_ + 170;
   ThreadPool pool_;
   fs::path path_;
   std::unique_ptr<Model> model_;
@@ -98,7 +104,7 @@ TEST_P(EngineFamily, AnswersAreTheSameBytesInEveryBatchAndFromCachedPrefixes) {
 
 // Builds that are slow try what between them has every part of a layer.
 bool is_tried(const SynthFamily& family) {
-  constexpr std::string_view kSome[] = {"olmo3", "gemma2", "phi3-longrope", "gpt-oss"};
+  constexpr std::string_view kSome[] = {"olmo3", "gemma2", "phi3-longrope", "gpt-oss", "qwen35"};
   return n_layers_of(synth_shapes().front(), family) <= kDeep &&
          (!JARIP_SLOW_BUILD || std::ranges::find(kSome, family.name) != std::end(kSome));
 }

@@ -10,6 +10,7 @@
 #include "base/exact_math.h"
 #include "model/families.h"
 #include "model/number_keys.h"
+#include "model/recurrent_config.h"
 
 namespace jarip {
 namespace {
@@ -209,7 +210,7 @@ Result<void> read_layers(const GgufFile& file, const Family& family, const std::
   }
   const std::uint32_t no_rope = family.no_rope_period;
   for (std::uint32_t i = 0; i < config.n_layers; ++i) {
-    LayerConfig layer;
+    LayerConfig layer{.place = i};
     const bool in_period = family.windows == Windows::kAll || period == 0 || (i + 1) % period != 0;
     layer.windowed =
         config.window != 0 && (pattern.empty() ? in_period : std::get<bool>(pattern[i]));
@@ -288,6 +289,8 @@ ModelConfig start_config(const Family& family) {
   config.head_norm = family.head_norm;
   config.activation = family.activation;
   config.sinks = family.sinks;
+  config.gated_attention = family.gated_attention;
+  config.recurrent.grouped_heads = family.grouped_heads;
   config.attention_cap = family.attention_cap;
   return config;
 }
@@ -304,12 +307,21 @@ Result<ModelConfig> read_config(const GgufFile& file) {
   const std::string prefix = config.family + ".";
   JARIP_CHECK(refuse_variants(file, *family, prefix));
   JARIP_TRY(config.n_layers, read_in_range(file, prefix + "block_count", 1, 1024));
+  if (family->recurrent) {
+    JARIP_TRY(config.n_draft_layers,
+              read_or(file, prefix + "nextn_predict_layers", 0, 0, config.n_layers - 1));
+    config.n_layers -= config.n_draft_layers;
+  }
   JARIP_TRY(config.d_model, read_in_range(file, prefix + "embedding_length", 32, 65536));
   JARIP_CHECK(read_experts(file, *family, prefix, config));
   JARIP_TRY(config.n_ctx_train, read_in_range(file, prefix + "context_length", 1, 1U << 24U));
   JARIP_CHECK(read_attention(file, prefix, config));
   JARIP_CHECK(read_rope(file, *family, prefix, config));
   JARIP_CHECK(read_layers(file, *family, prefix, config));
+  if (family->recurrent) {
+    JARIP_CHECK(read_recurrent_layers(file, prefix, config));
+    JARIP_CHECK(check_rope_sections(file, prefix, config));
+  }
   JARIP_CHECK(read_scales(file, *family, prefix, config));
 
   JARIP_TRY(config.norm_eps, read_epsilon(file, prefix + "attention.layer_norm_rms_epsilon"));

@@ -52,8 +52,8 @@ Result<std::unique_ptr<EmbeddingModel>> DecoderEmbedding::load(
 }
 
 std::size_t DecoderEmbedding::memory_bytes() const {
-  return model_->memory_bytes() + memory_.size() + (rank_ ? rank_->memory_bytes() : 0) +
-         (vectors_.size() + states_.size()) * sizeof(float);
+  return model_->memory_bytes() + memory_.size() + states_memory_.size() +
+         (rank_ ? rank_->memory_bytes() : 0) + (vectors_.size() + states_.size()) * sizeof(float);
 }
 
 Result<void> DecoderEmbedding::plan(std::span<const EmbeddingText> texts) {
@@ -64,6 +64,11 @@ Result<void> DecoderEmbedding::plan(std::span<const EmbeddingText> texts) {
   if (const std::size_t n_bytes = n_pages * model_->kv_page_bytes(); memory_.size() < n_bytes) {
     memory_ = {};  // first, so that both are never held
     JARIP_TRY(memory_, AlignedBuffer::allocate(n_bytes));
+  }
+  const std::size_t n_state_bytes = texts.size() * model_->state_bytes();
+  if (states_memory_.size() < n_state_bytes) {
+    states_memory_ = {};
+    JARIP_TRY(states_memory_, AlignedBuffer::allocate(n_state_bytes));
   }
   pages_.resize(n_pages);
   std::iota(pages_.begin(), pages_.end(), PageId{0});
@@ -100,7 +105,8 @@ void DecoderEmbedding::step(std::span<const EmbeddingText> texts) {
     chunks_.push_back({.tokens = texts[i].tokens.subspan(at.n_done, n),
                        .position = at.n_done,
                        .pages = at.pages,
-                       .n_logits = n_states(texts[i], at.n_done, n)});
+                       .n_logits = n_states(texts[i], at.n_done, n),
+                       .state = i});
     chunk_texts_.push_back(i);
     n_rows += chunks_.back().n_logits;
     at.n_done += n;
@@ -108,7 +114,8 @@ void DecoderEmbedding::step(std::span<const EmbeddingText> texts) {
   }
   states_.resize(n_rows * d);
   model_->step(chunks_,
-               {memory_.data(), model_->kv_page_bytes(), static_cast<std::uint32_t>(pages_.size())},
+               {memory_.data(), model_->kv_page_bytes(), static_cast<std::uint32_t>(pages_.size()),
+                states_memory_.data(), model_->state_bytes()},
                states_);
   const float* state = states_.data();
   for (std::size_t c = 0; c < chunks_.size(); ++c) {

@@ -46,6 +46,7 @@ class DecoderEmbedding final : public EmbeddingModel {
   std::unique_ptr<Model> model_;
   std::optional<RankHead> rank_;
   AlignedBuffer memory_;
+  AlignedBuffer states_memory_;  // of recurrent layers
   std::vector<PageId> pages_;
   std::vector<Progress> progress_;  // [texts]
   std::vector<float> vectors_;      // [texts, d_model]

@@ -54,6 +54,12 @@ constexpr Family kFamilies[] = {
      .experts = true,
      .windows = Windows::kPeriodic,
      .window_period = 2},
+    // qwen 3.5 and 3.6
+    {.name = "qwen35",
+     .ff_norm = "post_attention_norm",
+     .head_norm = HeadNorm::kHead,
+     .gated_attention = true,
+     .recurrent = true},
 };
 
 }  // namespace

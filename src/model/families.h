@@ -26,6 +26,10 @@ struct Family {
   HeadNorm head_norm = HeadNorm::kNone;
   Activation activation = Activation::kSilu;
   bool sinks = false;
+  bool gated_attention = false;
+  bool recurrent = false;      // all but the last layer of each period
+  bool grouped_heads = false;  // of recurrent layers
+  bool shared_expert = false;
   bool experts = false;           // there may be some
   bool scaled_embedding = false;  // by the root of its width
   bool multipliers = false;       // the file has scales for embedding, residual, scores and logits

@@ -112,7 +112,7 @@ TEST_P(FamilyModel, AgreesWithTheReference) {
 
 // Builds that are slow try what between them has every part of a layer.
 bool is_tried(const SynthFamily& family) {
-  constexpr std::string_view kSome[] = {"olmo3", "gemma2", "phi3-longrope", "gpt-oss"};
+  constexpr std::string_view kSome[] = {"olmo3", "gemma2", "phi3-longrope", "gpt-oss", "qwen35"};
   return n_layers_of(synth_shapes().front(), family) <= kDeep &&
          (!JARIP_SLOW_BUILD || std::ranges::find(kSome, family.name) != std::end(kSome));
 }
@@ -208,6 +208,46 @@ TEST(ReadConfig, SomeLayersDontRotate) {
   EXPECT_EQ(rotates(ConfigOf("exaone4").read()), (Layers{true, true, true, true}));
   EXPECT_EQ(rotates(ConfigOf("exaone4").add("attention.sliding_window", 9U).read()),
             (Layers{true, true, true, false}));
+}
+
+ConfigOf recurrent_config(std::uint32_t state_size = 32) {
+  ConfigOf config("qwen35");
+  config.add("ssm.conv_kernel", 4U)
+      .add("ssm.group_count", 2U)
+      .add("ssm.time_step_rank", 4U)
+      .add("ssm.state_size", state_size)
+      .add("ssm.inner_size", 128U);
+  return config;
+}
+
+TEST(ReadConfig, RecurrentLayersFollowTheFilesInterval) {
+  const auto recurrent = [](const Result<ModelConfig>& config) {
+    std::vector<bool> out;
+    for (const LayerConfig& layer : config->layers) out.push_back(layer.recurrent);
+    return out;
+  };
+  using Layers = std::vector<bool>;
+  EXPECT_EQ(recurrent(recurrent_config().read()), (Layers{true, true, true, false}));
+  const auto every_second = recurrent_config().add("full_attention_interval", 2U).read();
+  EXPECT_EQ(recurrent(every_second), (Layers{true, false, true, false}));
+  EXPECT_EQ(every_second->n_recurrent_layers, 2U);
+  EXPECT_EQ(every_second->layers[3].place, 1U);
+  // Blocks behind the layers are for guessing ahead.
+  EXPECT_EQ(recurrent(recurrent_config()
+                          .add("nextn_predict_layers", 1U)
+                          .add("full_attention_interval", 2U)
+                          .read()),
+            (Layers{true, false, true}));
+}
+
+TEST(ReadConfig, RefusesRecurrentLayersOfShapesThatCantRun) {
+  EXPECT_EQ(ConfigOf("qwen35").refused_at(), "key qwen35.ssm.conv_kernel");
+  EXPECT_EQ(recurrent_config(48).refused_at(), "qwen35.ssm.inner_size");
+  EXPECT_EQ(recurrent_config().add("full_attention_interval", 9U).refused_at(),
+            "qwen35.full_attention_interval");
+  EXPECT_EQ(recurrent_config().add("nextn_predict_layers", 4U).refused_at(),
+            "qwen35.nextn_predict_layers");
+  EXPECT_EQ(recurrent_config().refused_at(), "nowhere");
 }
 
 TEST(ReadConfig, RefusesWhatWouldChangeTheArithmetic) {

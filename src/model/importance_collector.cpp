@@ -13,18 +13,14 @@ struct Reader {
 };
 
 constexpr Reader kReaders[] = {
-    {"attn_q", ProductInput::kAttention},
-    {"attn_k", ProductInput::kAttention},
-    {"attn_v", ProductInput::kAttention},
-    {"attn_qkv", ProductInput::kAttention},
-    {"attn_output", ProductInput::kAttentionOut},
-    {"ffn_gate", ProductInput::kFeedForward},
-    {"ffn_up", ProductInput::kFeedForward},
-    {"ffn_gate_exps", ProductInput::kFeedForward},
-    {"ffn_up_exps", ProductInput::kFeedForward},
-    {"ffn_gate_up_exps", ProductInput::kFeedForward},
-    {"ffn_down", ProductInput::kDown},
-    {"ffn_down_exps", ProductInput::kDown},
+    {"attn_q", ProductInput::kAttention},        {"attn_k", ProductInput::kAttention},
+    {"attn_v", ProductInput::kAttention},        {"attn_qkv", ProductInput::kAttention},
+    {"attn_gate", ProductInput::kAttention},     {"ssm_beta", ProductInput::kAttention},
+    {"ssm_alpha", ProductInput::kAttention},     {"attn_output", ProductInput::kAttentionOut},
+    {"ssm_out", ProductInput::kAttentionOut},    {"ffn_gate", ProductInput::kFeedForward},
+    {"ffn_up", ProductInput::kFeedForward},      {"ffn_gate_exps", ProductInput::kFeedForward},
+    {"ffn_up_exps", ProductInput::kFeedForward}, {"ffn_gate_up_exps", ProductInput::kFeedForward},
+    {"ffn_down", ProductInput::kDown},           {"ffn_down_exps", ProductInput::kDown},
 };
 
 struct Place {

@@ -25,13 +25,24 @@ struct FeedForward {
   Projection gate, up, down;
 };
 
+// Shapes are those of RecurrentTensors.
+struct RecurrentWeights {
+  Projection mixed, gate, beta, alpha, out;
+  std::vector<float> conv;  // [conv_width, mixed_dim]
+  std::vector<float> alpha_bias, decay;
+  std::vector<float> norm;
+
+  [[nodiscard]] std::size_t memory_bytes() const;
+};
+
 // Shapes are those of LayerTensors; vectors are empty where the family has none.
 struct LayerWeights {
   std::vector<float> attention_norm, attention_post_norm;
   std::vector<float> ff_norm, ff_post_norm;
   std::vector<float> query_norm, key_norm;
   std::vector<float> sinks;
-  Projection query, key, value, attention_out;
+  Projection query, key, value, attention_out;  // empty in recurrent layers
+  RecurrentWeights recurrent;                   // empty in others
   Projection router;
   std::vector<FeedForward> experts;
 

@@ -37,6 +37,7 @@ class Runner {
     EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message);
     model_ = std::move(*model);
     memory_ = *AlignedBuffer::allocate(model_->kv_page_bytes() * pages_each_ * n_sequences);
+    states_ = *AlignedBuffer::allocate(model_->state_bytes() * n_sequences);
     for (std::uint32_t s = 0; s < n_sequences; ++s) {
       for (std::uint32_t i = 0; i < pages_each_; ++i) {
         tables_.push_back((pages_each_ - 1 - i) * n_sequences + s);
@@ -49,11 +50,14 @@ class Runner {
   [[nodiscard]] SequenceChunk chunk(std::span<const TokenId> tokens, std::uint32_t position,
                                     std::uint32_t n_logits, std::uint32_t sequence = 0) const {
     return {tokens.subspan(position), position,
-            std::span(tables_).subspan(std::size_t{sequence} * pages_each_, pages_each_), n_logits};
+            std::span(tables_).subspan(std::size_t{sequence} * pages_each_, pages_each_), n_logits,
+            sequence};
   }
 
   void step(std::span<const SequenceChunk> chunks, std::span<float> logits) {
-    model_->step(chunks, {memory_.data(), model_->kv_page_bytes(), pages_each_ * n_sequences_},
+    model_->step(chunks,
+                 {memory_.data(), model_->kv_page_bytes(), pages_each_ * n_sequences_,
+                  states_.data(), model_->state_bytes()},
                  logits);
   }
 
@@ -75,6 +79,7 @@ class Runner {
   std::uint32_t n_sequences_;
   std::unique_ptr<Model> model_;
   AlignedBuffer memory_;
+  AlignedBuffer states_;
   std::vector<PageId> tables_;
 };
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "model/reference_recurrent.h"
 #include "model/rope.h"
 #include "tensor/dequantize.h"
 
@@ -47,6 +48,11 @@ struct DenseLayer {
         key(read_projection(stored.key)),
         value(read_projection(stored.value)),
         attention_out(read_projection(stored.attention_out)),
+        mixed(read_projection(stored.recurrent.mixed)),
+        delta_gate(read_projection(stored.recurrent.gate)),
+        beta(read_projection(stored.recurrent.beta)),
+        alpha(read_projection(stored.recurrent.alpha)),
+        delta_out(read_projection(stored.recurrent.out)),
         router(read_projection(stored.router)) {
     for (const FeedForwardTensors& expert : stored.experts) {
       experts.push_back(
@@ -57,12 +63,17 @@ struct DenseLayer {
     std::size_t n = query.matrix.weights.size() + key.matrix.weights.size() +
                     value.matrix.weights.size() + attention_out.matrix.weights.size() +
                     router.matrix.weights.size();
+    for (const DenseProjection* matrix : {&mixed, &delta_gate, &beta, &alpha, &delta_out}) {
+      n += matrix->matrix.weights.size();
+    }
     for (const DenseExpert& expert : experts) n += 3 * expert.gate.matrix.weights.size();
     return n;
   }
 
   LayerTensors vectors;  // its norms and sinks; its matrices are in the file
-  DenseProjection query, key, value, attention_out, router;
+  DenseProjection query, key, value, attention_out;
+  DenseProjection mixed, delta_gate, beta, alpha, delta_out;  // of recurrent layers
+  DenseProjection router;
   std::vector<DenseExpert> experts;
 };
 
@@ -131,6 +142,8 @@ class Reference final : public Model {
     return std::size_t{config_.n_layers} * 2 * kKvPageTokens * kv_dim() * sizeof(float);
   }
 
+  [[nodiscard]] std::size_t state_bytes() const override { return config_.state_bytes(); }
+
   [[nodiscard]] std::size_t memory_bytes() const override {
     std::size_t n = embedding_.weights.size() + output_.weights.size();
     for (const DenseLayer& layer : layers_) n += layer.n_weights();
@@ -142,8 +155,8 @@ class Reference final : public Model {
     std::size_t row = 0;
     for (const SequenceChunk& chunk : chunks) {
       for (std::size_t t = 0; t < chunk.tokens.size(); ++t) {
-        const auto position = chunk.position + static_cast<std::uint32_t>(t);
-        const std::vector<float> x = feed(chunk.tokens[t], position, chunk.pages, kv);
+        const std::vector<float> x = feed(chunk, t, kv);
+        copy_state(chunk, t + 1, kv);
         if (t + chunk.n_logits < chunk.tokens.size()) continue;
         const std::vector<float> normed = rms_norm(x, output_norm_, config_.norm_eps);
         std::vector<float> out = multiply(config_.tied_embedding ? embedding_ : output_, normed);
@@ -196,18 +209,48 @@ class Reference final : public Model {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += config_.residual_scale * normed[i];
   }
 
-  // The residual stream after all layers for one token.
-  std::vector<float> feed(TokenId token, std::uint32_t position, std::span<const PageId> pages,
-                          const KvMemory& kv) {
+  // What a recurrent layer keeps of a sequence.
+  [[nodiscard]] std::span<float> state_of(std::byte* state, std::uint32_t layer) const {
+    const std::size_t n = config_.recurrent.state_floats();
+    return {reinterpret_cast<float*>(state) + config_.layers[layer].place * n, n};
+  }
+
+  static void copy_state(const SequenceChunk& chunk, std::size_t n_tokens, const KvMemory& kv) {
+    for (const StateCopy& copy : chunk.copies) {
+      if (copy.n_tokens != n_tokens) continue;
+      std::memcpy(kv.states + copy.to * kv.state_bytes, kv.states + chunk.state * kv.state_bytes,
+                  kv.state_bytes);
+    }
+  }
+
+  std::vector<float> recur(std::uint32_t layer, const std::vector<float>& normed,
+                           std::byte* state) {
+    const DenseLayer& w = layers_[layer];
+    const DeltaInputs in{multiply(w.mixed, normed), multiply(w.delta_gate, normed),
+                         multiply(w.beta, normed), multiply(w.alpha, normed)};
+    return multiply(w.delta_out,
+                    step_delta_net(config_, w.vectors.recurrent, in, state_of(state, layer)));
+  }
+
+  // The residual stream after all layers for the chunk's token t.
+  std::vector<float> feed(const SequenceChunk& chunk, std::size_t t, const KvMemory& kv) {
+    const TokenId token = chunk.tokens[t];
+    const auto position = chunk.position + static_cast<std::uint32_t>(t);
+    std::byte* const state = kv.states + chunk.state * kv.state_bytes;
+    if (position == 0) std::fill_n(state, kv.state_bytes, std::byte{0});
     const auto* row = embedding_.weights.data() + std::size_t{token} * config_.d_model;
     std::vector<float> x(row, row + config_.d_model);
     for (float& value : x) value *= config_.embedding_scale;
     for (std::uint32_t layer = 0; layer < config_.n_layers; ++layer) {
       const DenseLayer& w = layers_[layer];
       const LayerTensors& v = w.vectors;
-      const std::vector<float> attended =
-          attend(layer, rms_norm(x, v.attention_norm, config_.norm_eps), position, pages, kv);
-      join(x, multiply(w.attention_out, attended), v.attention_post_norm);
+      const std::vector<float> read = rms_norm(x, v.attention_norm, config_.norm_eps);
+      if (config_.layers[layer].recurrent) {
+        join(x, recur(layer, read, state), {});
+      } else {
+        join(x, multiply(w.attention_out, attend(layer, read, position, chunk.pages, kv)),
+             v.attention_post_norm);
+      }
       const std::vector<float> normed = rms_norm(x, v.ff_norm, config_.norm_eps);
       join(x,
            w.router.matrix.n_rows == 0 ? feed_forward(w.experts.front(), normed)
@@ -257,12 +300,26 @@ class Reference final : public Model {
     }
   }
 
+  // Of heads that come with a gate each, leaves the heads and returns the gates.
+  [[nodiscard]] std::vector<float> take_gates(std::vector<float>& heads) const {
+    std::vector<float> gates;
+    if (!config_.gated_attention) return gates;
+    std::vector<float> own;
+    for (std::size_t i = 0; i < heads.size(); ++i) {
+      (i / config_.head_dim % 2 == 0 ? own : gates).push_back(heads[i]);
+    }
+    heads = std::move(own);
+    return gates;
+  }
+
   std::vector<float> attend(std::uint32_t layer, const std::vector<float>& normed,
                             std::uint32_t position, std::span<const PageId> pages,
                             const KvMemory& kv) {
     const DenseLayer& w = layers_[layer];
     const float eps = config_.norm_eps;
-    std::vector<float> queries = rms_norm(multiply(w.query, normed), w.vectors.query_norm, eps);
+    std::vector<float> queries = multiply(w.query, normed);
+    const std::vector<float> gates = take_gates(queries);
+    queries = rms_norm(queries, w.vectors.query_norm, eps);
     std::vector<float> keys = rms_norm(multiply(w.key, normed), w.vectors.key_norm, eps);
     rotate(layer, position, queries);
     rotate(layer, position, keys);
@@ -274,6 +331,7 @@ class Reference final : public Model {
     for (std::size_t head = 0; head < config_.n_heads; ++head) {
       attend_head(layer, head, first, position, queries, pages, kv, out);
     }
+    for (std::size_t i = 0; i < gates.size(); ++i) out[i] /= 1.0F + std::exp(-gates[i]);
     return out;
   }
 

@@ -99,7 +99,11 @@ class TensorList {
     const std::string prefix = fmt::format("blk.{}.", layer);
     const Format favoured = matters_more(layer, n_layers_) ? formats_.favoured : formats_.matrix;
     if (row_.pre_norm) add_norm(prefix + "attn_norm.weight");
-    add_attention(prefix, favoured);
+    if (is_recurrent(family_, layer)) {
+      add_recurrent(prefix);
+    } else {
+      add_attention(prefix, favoured);
+    }
     if (row_.post_norm) add_norm(prefix + "post_attention_norm.weight");
     if (row_.pre_norm) add_norm(fmt::format("{}{}.weight", prefix, row_.ff_norm));
     if (family_.n_experts != 0) {
@@ -127,11 +131,12 @@ class TensorList {
   void add_attention(const std::string& prefix, Format favoured) {
     const std::uint64_t query_dim = std::uint64_t{shape_.n_heads} * shape_.head_dim;
     const std::uint64_t kv_dim = std::uint64_t{shape_.n_kv_heads} * shape_.head_dim;
+    const std::uint64_t query_rows = row_.gated_attention ? 2 * query_dim : query_dim;
     const bool bias = family_.bias || family_.all_bias;
     if (family_.fused) {
       add_matrix(prefix + "attn_qkv.weight", favoured, query_dim + 2 * kv_dim, shape_.d_model);
     } else {
-      add_matrix(prefix + "attn_q.weight", formats_.matrix, query_dim, shape_.d_model);
+      add_matrix(prefix + "attn_q.weight", formats_.matrix, query_rows, shape_.d_model);
       add_matrix(prefix + "attn_k.weight", formats_.matrix, kv_dim, shape_.d_model);
       add_matrix(prefix + "attn_v.weight", favoured, kv_dim, shape_.d_model);
     }
@@ -147,6 +152,21 @@ class TensorList {
     add_matrix(prefix + "attn_output.weight", formats_.matrix, shape_.d_model, query_dim,
                residual_gain());
     add_bias(family_.all_bias, prefix + "attn_output.bias", shape_.d_model);
+  }
+  // Decays that forget slowly, so that what is far away can still be seen.
+  void add_recurrent(const std::string& prefix) {
+    const RecurrentConfig net = recurrent_of(shape_);
+    const std::uint64_t n_heads = net.n_value_heads;
+    add_matrix(prefix + "attn_qkv.weight", formats_.matrix, net.mixed_dim(), shape_.d_model);
+    add_matrix(prefix + "attn_gate.weight", formats_.matrix, net.value_dim(), shape_.d_model);
+    add_matrix(prefix + "ssm_conv1d.weight", Format::kF32, net.mixed_dim(), net.conv_width);
+    add_vector(prefix + "ssm_dt.bias", n_heads, -2, 1);
+    add_vector(prefix + "ssm_a", n_heads, -0.3F, 0.05F);
+    add_matrix(prefix + "ssm_beta.weight", formats_.matrix, n_heads, shape_.d_model);
+    add_matrix(prefix + "ssm_alpha.weight", formats_.matrix, n_heads, shape_.d_model);
+    add_vector(prefix + "ssm_norm.weight", net.head_dim, 1, 0.1F);
+    add_matrix(prefix + "ssm_out.weight", formats_.matrix, shape_.d_model, net.value_dim(),
+               residual_gain());
   }
   void add_feed_forward(const std::string& prefix, Format favoured) {
     if (family_.fused) {
@@ -199,7 +219,7 @@ void add_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& 
       .add_u32(prefix + "attention.key_length", shape.head_dim)
       .add_u32(prefix + "attention.value_length", shape.head_dim)
       .add_f32(prefix + "attention.layer_norm_rms_epsilon", shape.norm_eps)
-      .add_u32(prefix + "rope.dimension_count", shape.head_dim)
+      .add_u32(prefix + "rope.dimension_count", rope_dim_of(shape, family))
       .add_f32(prefix + "rope.freq_base", shape.rope_base)
       .add_u32(prefix + "vocab_size", shape.n_vocab);
   add_family_config(writer, shape, family);

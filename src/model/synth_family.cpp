@@ -56,8 +56,10 @@ constexpr SynthFamily kFamilies[] = {
      .window = true,
      .n_experts = 8,
      .n_experts_used = 4},
+    {.name = "qwen35", .architecture = "qwen35", .least_layers = 5},
 };
 
+constexpr std::uint32_t kAttentionPeriod = 4;  // of models with recurrent layers
 constexpr std::uint32_t kWindow = 72;  // no multiple of a page, less than an attention range
 
 void add_rope(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family,
@@ -83,6 +85,21 @@ void add_rope(GgufWriter& writer, const SynthShape& shape, const SynthFamily& fa
   }
 }
 
+// Positions of texts are of one kind, whichever a pair of dimensions turns by.
+void add_recurrent_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family,
+                          const std::string& prefix) {
+  const RecurrentConfig net = recurrent_of(shape);
+  const auto n_pairs = static_cast<std::int32_t>(rope_dim_of(shape, family) / 2);
+  writer.add_u32(prefix + "ssm.conv_kernel", net.conv_width)
+      .add_u32(prefix + "ssm.inner_size", net.value_dim())
+      .add_u32(prefix + "ssm.state_size", net.head_dim)
+      .add_u32(prefix + "ssm.time_step_rank", net.n_value_heads)
+      .add_u32(prefix + "ssm.group_count", net.n_key_heads)
+      .add_u32(prefix + "full_attention_interval", kAttentionPeriod)
+      .add_ints(prefix + "rope.dimension_sections",
+                {(n_pairs + 2) / 3, (n_pairs + 1) / 3, n_pairs / 3, 0});
+}
+
 }  // namespace
 
 std::span<const SynthFamily> synth_families() { return kFamilies; }
@@ -93,6 +110,22 @@ const Family& row_of(const SynthFamily& family) {
 
 std::uint32_t n_layers_of(const SynthShape& shape, const SynthFamily& family) {
   return std::max(shape.n_layers, family.least_layers);
+}
+
+std::uint32_t rope_dim_of(const SynthShape& shape, const SynthFamily& family) {
+  return row_of(family).recurrent ? shape.head_dim / 4 : shape.head_dim;
+}
+
+RecurrentConfig recurrent_of(const SynthShape& shape) {
+  const std::uint32_t n_key_heads = shape.n_heads / 2;
+  return {.n_key_heads = n_key_heads,
+          .n_value_heads = 3 * n_key_heads,
+          .head_dim = shape.head_dim,
+          .conv_width = 4};
+}
+
+bool is_recurrent(const SynthFamily& family, std::uint32_t layer) {
+  return row_of(family).recurrent && (layer + 1) % kAttentionPeriod != 0;
 }
 
 void add_family_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family) {
@@ -113,6 +146,7 @@ void add_family_config(GgufWriter& writer, const SynthShape& shape, const SynthF
   }
   if (row.attention_cap != 0) writer.add_f32(prefix + "attn_logit_softcapping", 2);
   if (row.logit_cap != 0) writer.add_f32(prefix + "final_logit_softcapping", 3);
+  if (row.recurrent) add_recurrent_config(writer, shape, family, prefix);
   if (row.local_rope_base != 0) writer.add_f32(prefix + "rope.freq_base_swa", 1000);
 }
 

@@ -40,6 +40,13 @@ struct SynthFamily {
 
 [[nodiscard]] std::uint32_t n_layers_of(const SynthShape& shape, const SynthFamily& family);
 
+// Leading dimensions of a head that rotate.
+[[nodiscard]] std::uint32_t rope_dim_of(const SynthShape& shape, const SynthFamily& family);
+
+// Of families that have recurrent layers: all layers but the last of four.
+[[nodiscard]] RecurrentConfig recurrent_of(const SynthShape& shape);
+[[nodiscard]] bool is_recurrent(const SynthFamily& family, std::uint32_t layer);
+
 // The metadata that a file of the family has beyond that of all.
 void add_family_config(GgufWriter& writer, const SynthShape& shape, const SynthFamily& family);
 

@@ -32,6 +32,12 @@ Result<std::vector<float>> TensorFinder::vector(const std::string& name, std::ui
   return read_vector(*tensor);
 }
 
+Result<std::vector<float>> TensorFinder::table(const std::string& name, std::uint32_t n_rows,
+                                               std::uint32_t n_cols) {
+  JARIP_TRY(const GgufTensor* tensor, find(name, n_cols, n_rows, 1));
+  return read_vector(*tensor);
+}
+
 Result<StoredMatrix> TensorFinder::matrix(const std::string& name, std::uint32_t n_rows,
                                           std::uint32_t n_cols) {
   JARIP_TRY(const GgufTensor* tensor, find(name, n_cols, n_rows, 1));
@@ -69,6 +75,12 @@ Result<StoredHeads> TensorFinder::heads(const std::string& prefix, std::uint32_t
   JARIP_TRY(out.key, projection(prefix + "attn_k", kv_dim, n_cols));
   JARIP_TRY(out.value, projection(prefix + "attn_v", kv_dim, n_cols));
   return out;
+}
+
+void TensorFinder::skip_all(std::string_view prefix) {
+  for (const GgufTensor& tensor : file_.tensors()) {
+    if (tensor.name.starts_with(prefix)) used_.insert(std::string(tensor.name));
+  }
 }
 
 Result<void> TensorFinder::refuse_unused() const {

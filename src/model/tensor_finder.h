@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -46,6 +47,9 @@ class TensorFinder {
   }
 
   Result<std::vector<float>> vector(const std::string& name, std::uint64_t n);
+  // All numbers of a small matrix.
+  Result<std::vector<float>> table(const std::string& name, std::uint32_t n_rows,
+                                   std::uint32_t n_cols);
   Result<StoredMatrix> matrix(const std::string& name, std::uint32_t n_rows, std::uint32_t n_cols);
   // NAME.weight, and NAME.bias if there is one.
   Result<StoredProjection> projection(const std::string& name, std::uint32_t n_rows,
@@ -59,6 +63,8 @@ class TensorFinder {
 
   // A tensor that is known and left out on purpose.
   void skip(const std::string& name) { used_.insert(name); }
+  // The same for all whose names begin so.
+  void skip_all(std::string_view prefix);
 
   // Error: kUnsupported for a tensor that was neither found nor skipped, since leaving it out would
   // change what the model gives.

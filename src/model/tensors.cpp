@@ -12,7 +12,8 @@ Result<void> find_attention(TensorFinder& finder, const ModelConfig& config,
                             const std::string& prefix, LayerTensors& out) {
   const std::uint32_t query_dim = config.n_heads * config.head_dim;
   const std::uint32_t kv_dim = config.n_kv_heads * config.head_dim;
-  JARIP_TRY(StoredHeads heads, finder.heads(prefix, query_dim, kv_dim, config.d_model));
+  const std::uint32_t query_rows = config.gated_attention ? 2 * query_dim : query_dim;
+  JARIP_TRY(StoredHeads heads, finder.heads(prefix, query_rows, kv_dim, config.d_model));
   out.query = std::move(heads.query);
   out.key = std::move(heads.key);
   out.value = std::move(heads.value);
@@ -28,6 +29,26 @@ Result<void> find_attention(TensorFinder& finder, const ModelConfig& config,
   if (config.sinks) {
     JARIP_TRY(out.sinks, finder.vector(prefix + "attn_sinks.weight", config.n_heads));
   }
+  return {};
+}
+
+Result<void> find_recurrent(TensorFinder& finder, const ModelConfig& config,
+                            const std::string& prefix, RecurrentTensors& out) {
+  const RecurrentConfig& net = config.recurrent;
+  const std::uint32_t n_heads = net.n_value_heads;
+  // None has a bias: one in the file is refused.
+  const auto find = [&](const char* name, std::uint32_t n_rows, std::uint32_t n_cols) {
+    return finder.matrix(fmt::format("{}{}.weight", prefix, name), n_rows, n_cols);
+  };
+  JARIP_TRY(out.mixed.matrix, find("attn_qkv", net.mixed_dim(), config.d_model));
+  JARIP_TRY(out.gate.matrix, find("attn_gate", net.value_dim(), config.d_model));
+  JARIP_TRY(out.beta.matrix, find("ssm_beta", n_heads, config.d_model));
+  JARIP_TRY(out.alpha.matrix, find("ssm_alpha", n_heads, config.d_model));
+  JARIP_TRY(out.out.matrix, find("ssm_out", config.d_model, net.value_dim()));
+  JARIP_TRY(out.conv, finder.table(prefix + "ssm_conv1d.weight", net.mixed_dim(), net.conv_width));
+  JARIP_TRY(out.alpha_bias, finder.vector(prefix + "ssm_dt.bias", n_heads));
+  JARIP_TRY(out.decay, finder.vector(prefix + "ssm_a", n_heads));
+  JARIP_TRY(out.norm, finder.vector(prefix + "ssm_norm.weight", net.head_dim));
   return {};
 }
 
@@ -81,7 +102,8 @@ Result<LayerTensors> find_layer(TensorFinder& finder, const ModelConfig& config,
     JARIP_TRY(out.attention_post_norm, norm("post_attention_norm"));
     JARIP_TRY(out.ff_post_norm, norm("post_ffw_norm"));
   }
-  JARIP_CHECK(find_attention(finder, config, prefix, out));
+  JARIP_CHECK(config.layers[layer].recurrent ? find_recurrent(finder, config, prefix, out.recurrent)
+                                             : find_attention(finder, config, prefix, out));
   if (config.n_experts != 0) {
     JARIP_CHECK(find_experts(finder, config, prefix, out));
   } else {
@@ -136,6 +158,9 @@ Result<ModelTensors> find_tensors(const GgufFile& file, const ModelConfig& confi
   JARIP_TRY(out.rope_factors, find_rope_factors(finder, config));
   for (std::uint32_t layer = 0; layer < config.n_layers; ++layer) {
     JARIP_TRY(out.layers.emplace_back(), find_layer(finder, config, layer));
+  }
+  for (std::uint32_t i = 0; i < config.n_draft_layers; ++i) {
+    finder.skip_all(fmt::format("blk.{}.", config.n_layers + i));
   }
   JARIP_CHECK(finder.refuse_unused());
   return out;

@@ -21,17 +21,30 @@ struct FeedForwardTensors {
   StoredProjection down;      // [d_model, d_ff]
 };
 
-// Vectors are empty where the family has none.
+// Of a recurrent layer. No matrix has a bias.
+struct RecurrentTensors {
+  StoredProjection mixed;        // [mixed_dim, d_model]: queries, keys, values before convolution
+  StoredProjection gate;         // [value_dim, d_model]
+  StoredProjection beta, alpha;  // [n_value_heads, d_model]
+  StoredProjection out;          // [d_model, value_dim]
+  std::vector<float> conv;       // [mixed_dim, conv_width], the latest token's last
+  std::vector<float> alpha_bias, decay;  // [n_value_heads]; decay is below 0
+  std::vector<float> norm;               // [head_dim]
+};
+
+// Vectors are empty where the family has none, and so is what layers of another kind have.
 struct LayerTensors {
   std::vector<float> attention_norm, attention_post_norm;  // [d_model]
   std::vector<float> ff_norm, ff_post_norm;                // [d_model]
   std::vector<float> query_norm, key_norm;                 // [head_dim], or all heads' dimensions
   std::vector<float> sinks;                                // [n_heads]
-  StoredProjection query;                                  // [n_heads * head_dim, d_model]
-  StoredProjection key, value;                             // [n_kv_heads * head_dim, d_model]
-  StoredProjection attention_out;                          // [d_model, n_heads * head_dim]
+  // [n_heads * head_dim, d_model], or twice as many rows: each head's, and then its gate's
+  StoredProjection query;
+  StoredProjection key, value;              // [n_kv_heads * head_dim, d_model]
+  StoredProjection attention_out;           // [d_model, n_heads * head_dim]
   StoredProjection router;                  // [n_experts, d_model]; no rows without experts
   std::vector<FeedForwardTensors> experts;  // [n_experts], or one for all tokens
+  RecurrentTensors recurrent;
 };
 
 struct ModelTensors {

@@ -42,8 +42,11 @@ Transformer::Transformer(const ModelConfig& config, const ModelTensors& tensors,
       output_norm_(tensors.output_norm),
       scratch_(pool.n_threads()) {
   for (std::uint32_t layer = 0; layer < config.n_layers; ++layer) {
-    plans_used_[plan_of(layer)] = true;
+    if (!config.layers[layer].recurrent) plans_used_[plan_of(layer)] = true;
   }
+  const auto head_dim = static_cast<float>(config.recurrent.head_dim);
+  key_scale_.assign(config.recurrent.head_dim, 1 / std::sqrt(head_dim));
+  query_scale_.assign(config.recurrent.head_dim, 1 / head_dim);
 }
 
 Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
@@ -76,17 +79,22 @@ Result<std::unique_ptr<Model>> Transformer::load(const ModelConfig& config,
 }
 
 std::size_t Transformer::head_offset(std::uint32_t layer, std::uint32_t kv_head) const {
-  return (std::size_t{layer} * config_.n_kv_heads + kv_head) * kv_head_.n_bytes;
+  const std::size_t place = config_.layers[layer].place;
+  return (place * config_.n_kv_heads + kv_head) * kv_head_.n_bytes;
 }
 
-std::size_t Transformer::kv_page_bytes() const { return head_offset(config_.n_layers, 0); }
+std::size_t Transformer::kv_page_bytes() const {
+  const std::size_t n_layers = config_.n_layers - config_.n_recurrent_layers;
+  return n_layers * config_.n_kv_heads * kv_head_.n_bytes;
+}
 
 std::size_t Transformer::memory_bytes() const {
   std::size_t sum = embedding_.memory_bytes() + (output_ ? output_->memory_bytes() : 0);
   for (const LayerWeights& layer : layers_) sum += layer.memory_bytes();
-  for (const auto* scratch :
-       {&angles_[0], &angles_[1], &residual_, &normed_, &queries_, &keys_, &attended_, &hidden_,
-        &mixed_, &last_, &router_logits_, &gathered_, &given_}) {
+  for (const auto* scratch : {&angles_[0],     &angles_[1],   &residual_, &normed_, &queries_,
+                              &keys_,          &attended_,    &hidden_,   &mixed_,  &last_,
+                              &router_logits_, &gathered_,    &given_,    &gates_,  &mixes_,
+                              &convolved_,     &delta_gates_, &betas_,    &decays_, &delta_out_}) {
     sum += scratch->size() * sizeof(float);
   }
   for (const auto& scratch : scratch_) sum += scratch.size() * sizeof(float);
@@ -100,6 +108,7 @@ void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv
                        std::span<float> logits) {
   if (profile_ != nullptr) profile_->start();
   plan(chunks, kv);
+  if (config_.n_recurrent_layers != 0) plan_recurrent(chunks, kv);
   lap(StepPart::kPlan);
   embed(chunks);
   lap(StepPart::kEmbed);
@@ -110,20 +119,12 @@ void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv
 void Transformer::run_layer(std::uint32_t layer) {
   const LayerWeights& w = layers_[layer];
   const Rows all{0, n_tokens_};
-  float* residual = residual_.data();
-  normalize(residual, n_tokens_, w.attention_norm);
+  normalize(residual_.data(), n_tokens_, w.attention_norm);
   show(ProductInput::kAttention, layer, 0, normed_, all, config_.d_model);
   lap(StepPart::kNorm);
-  project_heads(layer);
-  if (config_.head_norm == HeadNorm::kAllHeads) normalize_all_heads(layer);
-  lap(StepPart::kQkv, n_tokens_, {&w.query.matrix, &w.key.matrix, &w.value.matrix});
-  attend(layer);
-  show(ProductInput::kAttentionOut, layer, 0, attended_, all, query_dim());
-  lap_attention(attention_[plan_of(layer)]);
-  add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm);
-  lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out.matrix});
+  config_.layers[layer].recurrent ? run_recurrent(layer) : run_attention(layer);
 
-  normalize(residual, n_tokens_, w.ff_norm);
+  normalize(residual_.data(), n_tokens_, w.ff_norm);
   lap(StepPart::kNorm);
   if (config_.n_experts != 0) return run_experts(layer);
   const FeedForward& ff = w.experts.front();
@@ -133,6 +134,18 @@ void Transformer::run_layer(std::uint32_t layer) {
   lap(StepPart::kGateUp, n_tokens_, {&ff.gate.matrix, &ff.up.matrix});
   add_to_residual({hidden_.data(), &quantized_hidden_}, ff.down, w.ff_post_norm);
   lap(StepPart::kDown, n_tokens_, {&ff.down.matrix});
+}
+
+void Transformer::run_attention(std::uint32_t layer) {
+  const LayerWeights& w = layers_[layer];
+  project_heads(layer);
+  if (config_.head_norm == HeadNorm::kAllHeads) normalize_all_heads(layer);
+  lap(StepPart::kQkv, n_tokens_, {&w.query.matrix, &w.key.matrix, &w.value.matrix});
+  attend(layer);
+  show(ProductInput::kAttentionOut, layer, 0, attended_, {0, n_tokens_}, query_dim());
+  lap_attention(attention_[plan_of(layer)]);
+  add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm);
+  lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out.matrix});
 }
 
 void Transformer::add_to_residual(const MatmulInput& in, const Projection& projection,
@@ -231,12 +244,14 @@ void Transformer::reserve_scratch() {
   grow(mixed_, n * config_.d_model);
   grow(queries_, n * query_dim());
   grow(attended_, n * query_dim());
+  if (config_.gated_attention) grow(gates_, n * query_dim());
   grow(hidden_, std::size_t{n_uses_} * config_.d_ff);
   if (config_.head_norm == HeadNorm::kAllHeads) grow(keys_, n * kv_dim());
   for (std::size_t i = 0; i <= std::size_t{local_angles_}; ++i) {
     grow(angles_[i], n * ropes_[i].n_angles());
   }
-  quantized_.resize(n_tokens_, std::max(config_.d_model, query_dim()));
+  quantized_.resize(n_tokens_,
+                    std::max({config_.d_model, query_dim(), config_.recurrent.value_dim()}));
   quantized_hidden_.resize(n_uses_, config_.d_ff);
   const std::size_t block = std::min(n_tokens_, kRowBlock);
   // An expert may get any number of a step's rows.
@@ -316,18 +331,23 @@ void Transformer::normalize(const float* x, std::uint32_t n_rows,
   });
 }
 
-// Heads of q, then of k, then of v. A task takes the same heads of block after block of rows, so
-// that their weights stay where they are.
+// Heads of q, then of k, then of v, then the gates of q's, if there are some. A task takes the same
+// heads of block after block of rows, so that their weights stay where they are.
 void Transformer::project_heads(std::uint32_t layer) {
-  const std::uint32_t n_heads = config_.n_heads + 2 * config_.n_kv_heads;
+  const std::uint32_t n_projected = config_.n_heads + 2 * config_.n_kv_heads;
+  const std::uint32_t n_heads = n_projected + (config_.gated_attention ? config_.n_heads : 0);
   const std::uint32_t per_task =
       n_tokens_ > kFewRows ? 1 : std::max(1U, n_heads / (pool_.n_threads() * kTasksPerThread));
   pool_.run((n_heads + per_task - 1) / per_task, [&](std::uint32_t task, unsigned worker) {
     const std::uint32_t end = std::min((task + 1) * per_task, n_heads);
     for (std::uint32_t head = task * per_task; head < end; ++head) {
       for (std::uint32_t row = 0; row < n_tokens_; row += kRowBlock) {
-        project_head(layer, head, {row, std::min(row + kRowBlock, n_tokens_)},
-                     scratch_[worker].data());
+        const Rows rows{row, std::min(row + kRowBlock, n_tokens_)};
+        if (head < n_projected) {
+          project_head(layer, head, rows, scratch_[worker].data());
+        } else {
+          project_gate(layer, head - n_projected, rows);
+        }
       }
     }
   });
@@ -360,19 +380,36 @@ void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Ro
     out = (is_query ? queries_ : keys_).data() + rows.begin * stride + std::size_t{own} * d;
   }
   const Projection& projection = is_query ? w.query : is_key ? w.key : w.value;
+  const std::uint32_t block = is_query && config_.gated_attention ? 2 * own : own;
   kernels_.matmul(projection.matrix, {normed_.data(), &quantized_},
-                  {rows.begin, rows.end, own * n_tiles, (own + 1) * n_tiles}, out, stride,
+                  {rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles}, out, stride,
                   Epilogue::kStore);
   const std::vector<float>& norm = is_query ? w.query_norm : w.key_norm;
   const bool normed = config_.head_norm == HeadNorm::kHead && (is_query || is_key);
   for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += stride) {
-    if (!projection.bias.empty()) add_to(out, projection.bias.data() + std::size_t{own} * d, d);
+    if (!projection.bias.empty()) add_to(out, projection.bias.data() + std::size_t{block} * d, d);
     if (all_heads) continue;
     if (normed) kernels_.rms_norm(out, norm.data(), d, config_.norm_eps, out);
     if (is_query || is_key) rotate_head(layer, row, is_query ? config_.attention_scale : 1.0F, out);
     if (is_query) continue;
     const auto store = is_key ? page_kernels_.store_key : page_kernels_.store_value;
     store(out, d, places_[row].slot, places_[row].page + head_offset(layer, kv_head));
+  }
+}
+
+// A head's gate follows it in the matrix.
+void Transformer::project_gate(std::uint32_t layer, std::uint32_t head, const Rows& rows) {
+  const Projection& query = layers_[layer].query;
+  const std::uint32_t d = config_.head_dim;
+  const std::uint32_t n_tiles = d / kTileRows;
+  const std::uint32_t block = 2 * head + 1;
+  float* out = gates_.data() + std::size_t{rows.begin} * query_dim() + std::size_t{head} * d;
+  kernels_.matmul(query.matrix, {normed_.data(), &quantized_},
+                  {rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles}, out, query_dim(),
+                  Epilogue::kStore);
+  if (query.bias.empty()) return;
+  for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += query_dim()) {
+    add_to(out, query.bias.data() + std::size_t{block} * d, d);
   }
 }
 
@@ -396,8 +433,9 @@ void Transformer::normalize_all_heads(std::uint32_t layer) {
   });
 }
 
-// A whole's queries are its own columns of its rows, so who ends it quantizes what it wrote; blocks
-// that would span two wholes (a head's width times its group is no multiple of 32) wait for all.
+// A whole's queries are its own columns of its rows, so who ends it gates and quantizes what it
+// wrote; blocks that would span two wholes (a head's width times its group is no multiple of 32)
+// wait for all.
 void Transformer::attend(std::uint32_t layer) {
   const std::uint32_t n = query_dim();
   const std::uint32_t group_dim = n / config_.n_kv_heads;
@@ -419,11 +457,15 @@ void Transformer::attend(std::uint32_t layer) {
     if (!apart) return;
     const auto at = static_cast<std::size_t>(task.out - attended_.data());
     for (std::uint32_t t = 0; t < task.n_tokens; ++t) {
-      quantize(kernels_, task.out + std::size_t{t} * n, group_dim, quantized_, at / n + t, at % n);
+      float* const out = task.out + std::size_t{t} * n;
+      if (config_.gated_attention) kernels_.sigmoid_mul(&gates_[at + t * n], out, group_dim, out);
+      quantize(kernels_, out, group_dim, quantized_, at / n + t, at % n);
     }
   });
   for (std::size_t row = 0; row < n_tokens_ && !apart; ++row) {
-    quantize(kernels_, attended_.data() + row * n, n, quantized_, row);
+    float* const out = attended_.data() + row * n;
+    if (config_.gated_attention) kernels_.sigmoid_mul(&gates_[row * n], out, n, out);
+    quantize(kernels_, out, n, quantized_, row);
   }
 }
 

@@ -34,6 +34,7 @@ class Transformer final : public Model {
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] std::size_t kv_page_bytes() const override;
+  [[nodiscard]] std::size_t state_bytes() const override { return config_.state_bytes(); }
   [[nodiscard]] std::size_t memory_bytes() const override;
   void step(std::span<const SequenceChunk> chunks, const KvMemory& kv,
             std::span<float> logits) override;
@@ -48,6 +49,13 @@ class Transformer final : public Model {
   };
   struct Rows {
     std::uint32_t begin, end;
+  };
+  // One sequence's part of the step, for recurrent layers.
+  struct RecurrentChunk {
+    std::uint32_t first_row;
+    std::uint32_t n_tokens;
+    std::byte* state;
+    std::span<const StateCopy> copies;
   };
   struct ExpertUse {
     std::uint32_t expert;
@@ -64,6 +72,7 @@ class Transformer final : public Model {
                       bool windowed);
   void embed(std::span<const SequenceChunk> chunks);
   void run_layer(std::uint32_t layer);
+  void run_attention(std::uint32_t layer);
   void project_logits(std::span<const SequenceChunk> chunks, std::span<float> logits);
 
   // What a product reads is made ready for its formats: rows of floats, int8 values, or both.
@@ -88,8 +97,24 @@ class Transformer final : public Model {
   void gather_rows();
   void combine(const LayerWeights& weights);
 
+  // What stands in attention's place in a recurrent layer, transformer_recurrent.cpp.
+  void plan_recurrent(std::span<const SequenceChunk> chunks, const KvMemory& kv);
+  void run_recurrent(std::uint32_t layer);
+  void convolve(std::uint32_t layer);
+  void convolve_row(std::uint32_t layer, std::uint32_t row);
+  void run_delta(std::uint32_t layer);
+  void run_delta_head(std::uint32_t layer, const RecurrentChunk& chunk, std::uint32_t head);
+  void gate_delta(const RecurrentWeights& w, std::size_t row, std::uint32_t head);
+  void keep_inputs(std::uint32_t layer, const RecurrentChunk& chunk);
+  // Where a layer's part of a state begins: the last inputs of its convolution, then its heads.
+  [[nodiscard]] float* state_of(std::byte* state, std::uint32_t layer) const {
+    return reinterpret_cast<float*>(state) +
+           config_.layers[layer].place * config_.recurrent.state_floats();
+  }
+
   // One head of q, k or v for some rows: product, rotation, and into its place.
   void project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows, float* scratch);
+  void project_gate(std::uint32_t layer, std::uint32_t head, const Rows& rows);
   void rotate_head(std::uint32_t layer, std::uint32_t row, float scale, float* head) const;
   [[nodiscard]] std::uint32_t gate_tiles_per_task(std::uint32_t n_rows) const;
 
@@ -148,6 +173,7 @@ class Transformer final : public Model {
   std::vector<float> normed_;                 // [n_tokens, d_model]
   std::vector<float> queries_;                // [n_tokens, query_dim]
   std::vector<float> keys_;      // [n_tokens, kv_dim], where all heads are normalized together
+  std::vector<float> gates_;     // [n_tokens, query_dim], of gated attention
   std::vector<float> attended_;  // [n_tokens, query_dim]
   std::vector<float> hidden_;    // [n_uses, d_ff]
   std::vector<float> mixed_;     // [n_tokens, d_model]: what is about to join the residual
@@ -155,6 +181,17 @@ class Transformer final : public Model {
   QuantizedRows quantized_;      // of normed_ and of attended_
   QuantizedRows quantized_hidden_;
   std::vector<std::vector<float>> scratch_;  // one a worker
+
+  // Recurrent layers.
+  KvMemory states_;
+  std::vector<RecurrentChunk> recurrent_chunks_;
+  std::vector<std::uint32_t> chunk_of_;         // [n_tokens]
+  std::vector<float> query_scale_, key_scale_;  // [head_dim]: what norms of length 1 take for rms's
+  std::vector<float> mixes_;                    // [n_tokens, mixed_dim] before the convolution
+  std::vector<float> convolved_;                // [n_tokens, mixed_dim]
+  std::vector<float> delta_gates_;              // [n_tokens, value_dim]
+  std::vector<float> betas_, decays_;           // [n_tokens, n_value_heads]
+  std::vector<float> delta_out_;                // [n_tokens, value_dim]
 
   // Experts: every token uses some, a use is a row of what they read and give, and the rows of one
   // expert lie together, in the order of tokens.

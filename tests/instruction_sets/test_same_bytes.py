@@ -62,11 +62,11 @@ def digests():
 
 
 @pytest.fixture(params=[*((name, "optimized") for name in [*FORMATS, "default"]),
-                        ("q4_0", "optimized-q8_0")],
-                ids=lambda param: "-".join(param))
+                        ("q4_0", "optimized-q8_0"), ("qwen35 q8_0", "optimized")],
+                ids=lambda param: "-".join(param).replace(" ", "-"))
 def logits_dump(request, tmp_path):
-    """The arguments of logits_dump for a model file in each format and for the default model, and
-    for one with keys and values in q8_0."""
+    """The arguments of logits_dump for a model file in each format and for the default model, for
+    one with keys and values in q8_0, and for one with recurrent layers."""
     weights, path = request.param
     ids = tmp_path / "ids"
     model = tmp_path / "model.gguf"
@@ -76,7 +76,9 @@ def logits_dump(request, tmp_path):
         n_tokens = 6
     else:
         jarip = os.environ.get("JARIP_BIN", ROOT / "build/release/bin/jarip")
-        output([jarip, "synth", "--shape", "llama-tiny", "--format", weights, "-o", model])
+        *family, weights = weights.split()
+        output([jarip, "synth", "--family", *(family or ["llama"]), "--tiny", "--format", weights,
+                "-o", model])
     ids.write_text(" ".join(str(i * i % 251) for i in range(1, n_tokens + 1)) + "\n")
     return ("logits_dump", model, path, ids)
 

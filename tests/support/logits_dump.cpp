@@ -63,6 +63,10 @@ class Batch {
     base_ = memory_.data();
     std::size_t space = memory_.size();
     std::align(kAlignment, n_pages_ * model.kv_page_bytes(), base_, space);
+    states_.resize(windows.size() * model.state_bytes() + kAlignment);
+    states_base_ = states_.data();
+    space = states_.size();
+    std::align(kAlignment, windows.size() * model.state_bytes(), states_base_, space);
     pages_.resize(n_pages_);
     std::iota(pages_.begin(), pages_.end(), 0U);
   }
@@ -81,7 +85,8 @@ class Batch {
         chunks.push_back({.tokens = std::span(windows_[i]).subspan(at, n),
                           .position = static_cast<std::uint32_t>(at),
                           .pages = std::span(pages_).subspan(first_page_[i]),
-                          .n_logits = n});
+                          .n_logits = n,
+                          .state = static_cast<StateId>(i)});
         to.push_back(logits.data() + (first_row_[i] + at) * n_vocab);
         n_fed += n;
       }
@@ -90,7 +95,9 @@ class Batch {
       model_.step(chunks,
                   {.base = static_cast<std::byte*>(base_),
                    .page_bytes = model_.kv_page_bytes(),
-                   .n_pages = static_cast<std::uint32_t>(n_pages_)},
+                   .n_pages = static_cast<std::uint32_t>(n_pages_),
+                   .states = static_cast<std::byte*>(states_base_),
+                   .state_bytes = model_.state_bytes()},
                   rows);
       const float* from = rows.data();
       for (std::size_t i = 0; i < chunks.size(); ++i) {
@@ -108,6 +115,8 @@ class Batch {
   std::size_t n_rows_ = 0;
   std::vector<std::byte> memory_;
   void* base_ = nullptr;
+  std::vector<std::byte> states_;
+  void* states_base_ = nullptr;
   std::vector<PageId> pages_;
 };
 
