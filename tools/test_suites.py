@@ -41,7 +41,7 @@ FURTHER_NEEDS = {"instruction_sets": ("build-aarch64",), "clients": ("clients-pa
                  "chat_template": ("templates",), "families": ("peer",), "formats": ("peer",),
                  "originals": ("originals-packages", "node-packages"),
                  "embeddings": ("embeddings-packages", "peer"),
-                 "convert": ("convert-packages",)}
+                 "convert": ("convert-packages", "peer")}
 
 # A folder of tests/ with a requirements.txt of its own has an environment of its own.
 CLIENTS_VENV = "build/clients-venv"
