@@ -213,6 +213,7 @@ constexpr Guard kDecoderGuards[] = {
     {"hidden_act", R"("silu" "swish")"},
     {"is_causal", "true"},
     {"use_bidirectional_attention", "false"},
+    {"rope_interleaved", "false"},
     {"clip_qkv", ""},
     {"attn_logit_softcapping", ""},
     {"final_logit_softcapping", ""},

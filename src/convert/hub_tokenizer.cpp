@@ -109,7 +109,21 @@ class TokenizerConverter {
     return {};
   }
 
+  // Special tokens past the embedding are of what else the model reads, such as pictures: texts
+  // can't hold them.
+  void drop_unreadable() {
+    std::size_t n = vocabulary_.tokens.size();
+    while (n > n_vocab_ && (vocabulary_.types[n - 1] == TokenType::kControl ||
+                            vocabulary_.types[n - 1] == TokenType::kUnused)) {
+      --n;
+    }
+    if (n > n_vocab_) return;  // which is refused below
+    vocabulary_.tokens.resize(std::min(n, vocabulary_.tokens.size()));
+    vocabulary_.types.resize(vocabulary_.tokens.size());
+  }
+
   Result<void> fill_up() {
+    drop_unreadable();
     const std::size_t n = vocabulary_.tokens.size();
     if (n > n_vocab_) {
       return fail(ErrorCode::kCorrupt,

@@ -48,9 +48,11 @@ struct HubVocabulary {
 [[nodiscard]] Result<HubVocabulary> read_sentencepiece(std::span<const std::byte> bytes);
 [[nodiscard]] Result<HubVocabulary> read_wordpiece(std::string_view lines, bool lowercase);
 
-// tokenizer.ggml.pre of a byte-level tokenizer.json. pre_tokenizer: null where it has none.
+// tokenizer.ggml.pre of a byte-level tokenizer.json, whose vocabulary has been read. Where GGUF
+// knows the pre-tokenizer with the other ignore_merges only, it will do if merges make every token.
 [[nodiscard]] Result<std::string> name_pretokenizer(const boost::json::value& pre_tokenizer,
-                                                    bool ignore_merges);
+                                                    bool ignore_merges,
+                                                    const HubVocabulary& vocabulary);
 
 // A token of WordPiece as GGUF writes it: with the mark of a space where a word begins.
 [[nodiscard]] std::string wordpiece_token(std::string_view token);

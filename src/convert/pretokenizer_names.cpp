@@ -6,6 +6,8 @@
 
 #include "base/utf8.h"
 #include "convert/hub_vocabulary.h"
+#include "model/bpe.h"
+#include "model/byte_alphabet.h"
 
 namespace jarip {
 namespace {
@@ -104,11 +106,10 @@ Result<std::vector<const json::object*>> steps_of(const json::value& value) {
   return steps;
 }
 
-}  // namespace
-
-Result<std::string> name_pretokenizer(const json::value& pre_tokenizer, bool ignore_merges) {
+// What the steps do, without a name.
+Result<Known> read_steps(const json::value& pre_tokenizer) {
   JARIP_TRY(const auto steps, steps_of(pre_tokenizer));
-  Known found{.split = "", .ignore_merges = ignore_merges, .name = ""};
+  Known found{.split = "", .name = ""};
   bool is_byte_level = false;
   for (const json::object* step : steps) {
     const json::value* type = step->if_contains("type");
@@ -129,12 +130,46 @@ Result<std::string> name_pretokenizer(const json::value& pre_tokenizer, bool ign
       return unknown(pre_tokenizer);
     }
   }
-  for (const Known& known : kKnown) {
-    if (is_byte_level && known.split == found.split && known.digits == found.digits &&
-        known.words == found.words && known.ignore_merges == ignore_merges) {
-      return std::string(known.name);
-    }
+  if (!is_byte_level) return unknown(pre_tokenizer);
+  return found;
+}
+
+// Whether merging alone makes a token of every token's bytes, so that it doesn't matter whether
+// merges are ignored where a whole piece is a token.
+bool merges_make_all(const HubVocabulary& vocabulary) {
+  std::vector<std::string> bytes(vocabulary.tokens.size());
+  for (std::size_t id = 0; id < bytes.size(); ++id) {
+    if (vocabulary.types[id] != TokenType::kNormal) continue;
+    if (!append_alphabet_bytes(bytes[id], vocabulary.tokens[id])) return false;
   }
+  const std::vector<std::string_view> views(bytes.begin(), bytes.end());
+  const std::vector<std::string_view> merges(vocabulary.merges.begin(), vocabulary.merges.end());
+  const auto encoder = BytePairEncoder::build(views, merges, /*whole_pieces=*/false);
+  if (!encoder) return false;
+  std::vector<TokenId> ids;
+  for (TokenId id = 0; id < views.size(); ++id) {
+    if (views[id].empty()) continue;
+    ids.clear();
+    encoder->encode(views[id], ids);
+    if (ids.size() != 1 || ids.front() != id) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> name_pretokenizer(const json::value& pre_tokenizer, bool ignore_merges,
+                                      const HubVocabulary& vocabulary) {
+  JARIP_TRY(const Known found, read_steps(pre_tokenizer));
+  const Known* near = nullptr;
+  for (const Known& known : kKnown) {
+    const bool is_alike =
+        known.split == found.split && known.digits == found.digits && known.words == found.words;
+    if (!is_alike) continue;
+    if (known.ignore_merges == ignore_merges) return std::string(known.name);
+    near = &known;
+  }
+  if (near != nullptr && merges_make_all(vocabulary)) return std::string(near->name);
   return unknown(pre_tokenizer);
 }
 

@@ -80,6 +80,7 @@ class TokenizerReader {
                                                model_.shown("type")));
     }
     JARIP_CHECK(add_tokens());
+    if (out_.model == "gpt2") JARIP_CHECK(read_pretokenizer());
     JARIP_CHECK(read_template());
     return std::move(out_);
   }
@@ -143,10 +144,14 @@ class TokenizerReader {
       // Composition is left out: docs/decisions/0008.
       if (type_of(*step) != "NFC") return refuse_normalizer(*step);
     }
+    return {};
+  }
+
+  Result<void> read_pretokenizer() {
     JARIP_TRY(const auto ignores, model_.flag("ignore_merges"));
     const json::value* pre = file_.find("pre_tokenizer");
     if (pre == nullptr) return file_.refuse("pre_tokenizer", "is missing");
-    JARIP_TRY(out_.pre, name_pretokenizer(*pre, ignores.value_or(false)));
+    JARIP_TRY(out_.pre, name_pretokenizer(*pre, ignores.value_or(false), out_));
     return {};
   }
 
