@@ -18,6 +18,8 @@
 
 namespace jarip {
 
+class Adapter;
+
 using PageId = std::uint32_t;
 using StateId = std::uint32_t;
 
@@ -40,6 +42,7 @@ struct SequenceChunk {
   // all. What lies there is not read when position is 0.
   StateId state = 0;
   std::span<const StateCopy> copies = {};  // n_tokens ascend; no sequence of the step has these
+  const Adapter* adapter = nullptr;  // of the same model's optimized path; null: the model alone
 };
 
 // The memory of KV pages: page p is bytes [p * page_bytes, (p + 1) * page_bytes), and of states, in

@@ -91,10 +91,11 @@ std::size_t Transformer::kv_page_bytes() const {
 std::size_t Transformer::memory_bytes() const {
   std::size_t sum = embedding_.memory_bytes() + (output_ ? output_->memory_bytes() : 0);
   for (const LayerWeights& layer : layers_) sum += layer.memory_bytes();
-  for (const auto* scratch : {&angles_[0],     &angles_[1],   &residual_, &normed_, &queries_,
-                              &keys_,          &attended_,    &hidden_,   &mixed_,  &last_,
-                              &router_logits_, &gathered_,    &given_,    &gates_,  &mixes_,
-                              &convolved_,     &delta_gates_, &betas_,    &decays_, &delta_out_}) {
+  for (const auto* scratch :
+       {&angles_[0], &angles_[1], &residual_,    &normed_,      &queries_,       &keys_,
+        &attended_,  &hidden_,    &mixed_,       &last_,        &router_logits_, &gathered_,
+        &given_,     &gates_,     &mixes_,       &convolved_,   &delta_gates_,   &betas_,
+        &decays_,    &delta_out_, &narrowed_[0], &narrowed_[1], &narrowed_[2]}) {
     sum += scratch->size() * sizeof(float);
   }
   for (const auto& scratch : scratch_) sum += scratch.size() * sizeof(float);
@@ -109,6 +110,7 @@ void Transformer::step(std::span<const SequenceChunk> chunks, const KvMemory& kv
   if (profile_ != nullptr) profile_->start();
   plan(chunks, kv);
   if (config_.n_recurrent_layers != 0) plan_recurrent(chunks, kv);
+  plan_adapters(chunks);
   lap(StepPart::kPlan);
   embed(chunks);
   lap(StepPart::kEmbed);
@@ -129,32 +131,41 @@ void Transformer::run_layer(std::uint32_t layer) {
   if (config_.n_experts != 0) return run_experts(layer);
   const FeedForward& ff = w.experts.front();
   show(ProductInput::kFeedForward, layer, 0, normed_, all, config_.d_model);
-  gate_and_up(ff, {normed_.data(), &quantized_}, all);
+  narrow(layer, {AdaptedMatrix::kGate, AdaptedMatrix::kUp}, normed_);
+  gate_and_up(ff, {normed_.data(), &quantized_}, all, layer);
   show(ProductInput::kDown, layer, 0, hidden_, all, config_.d_ff);
   lap(StepPart::kGateUp, n_tokens_, {&ff.gate.matrix, &ff.up.matrix});
-  add_to_residual({hidden_.data(), &quantized_hidden_}, ff.down, w.ff_post_norm);
+  narrow(layer, {AdaptedMatrix::kDown}, hidden_);
+  add_to_residual({hidden_.data(), &quantized_hidden_}, ff.down, w.ff_post_norm,
+                  Adapted{layer, AdaptedMatrix::kDown});
   lap(StepPart::kDown, n_tokens_, {&ff.down.matrix});
 }
 
 void Transformer::run_attention(std::uint32_t layer) {
   const LayerWeights& w = layers_[layer];
+  narrow(layer, {AdaptedMatrix::kQuery, AdaptedMatrix::kKey, AdaptedMatrix::kValue}, normed_);
   project_heads(layer);
   if (config_.head_norm == HeadNorm::kAllHeads) normalize_all_heads(layer);
   lap(StepPart::kQkv, n_tokens_, {&w.query.matrix, &w.key.matrix, &w.value.matrix});
   attend(layer);
   show(ProductInput::kAttentionOut, layer, 0, attended_, {0, n_tokens_}, query_dim());
   lap_attention(attention_[plan_of(layer)]);
-  add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm);
+  narrow(layer, {AdaptedMatrix::kAttentionOut}, attended_);
+  add_to_residual({attended_.data(), &quantized_}, w.attention_out, w.attention_post_norm,
+                  Adapted{layer, AdaptedMatrix::kAttentionOut});
   lap(StepPart::kAttentionOut, n_tokens_, {&w.attention_out.matrix});
 }
 
 void Transformer::add_to_residual(const MatmulInput& in, const Projection& projection,
-                                  const std::vector<float>& post_norm) {
+                                  const std::vector<float>& post_norm,
+                                  const std::optional<Adapted>& adapted) {
   const Rows all{0, n_tokens_};
-  if (projection.bias.empty() && post_norm.empty() && config_.residual_scale == 1.0F) {
-    return multiply(all, in, projection.matrix, residual_.data(), Epilogue::kAdd);
-  }
-  multiply(all, in, projection.matrix, mixed_.data(), Epilogue::kStore);
+  const bool is_plain =
+      projection.bias.empty() && post_norm.empty() && config_.residual_scale == 1.0F;
+  float* to = (is_plain ? residual_ : mixed_).data();
+  multiply(all, in, projection.matrix, to, is_plain ? Epilogue::kAdd : Epilogue::kStore);
+  if (adapted) widen_all(*adapted, projection.matrix, to);
+  if (is_plain) return;
   join_residual(projection.bias, post_norm);
 }
 
@@ -381,9 +392,13 @@ void Transformer::project_head(std::uint32_t layer, std::uint32_t head, const Ro
   }
   const Projection& projection = is_query ? w.query : is_key ? w.key : w.value;
   const std::uint32_t block = is_query && config_.gated_attention ? 2 * own : own;
-  kernels_.matmul(projection.matrix, {normed_.data(), &quantized_},
-                  {rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles}, out, stride,
+  const MatmulRange range{rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles};
+  kernels_.matmul(projection.matrix, {normed_.data(), &quantized_}, range, out, stride,
                   Epilogue::kStore);
+  widen({layer, is_query ? AdaptedMatrix::kQuery
+                : is_key ? AdaptedMatrix::kKey
+                         : AdaptedMatrix::kValue},
+        range, out, stride);
   const std::vector<float>& norm = is_query ? w.query_norm : w.key_norm;
   const bool normed = config_.head_norm == HeadNorm::kHead && (is_query || is_key);
   for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += stride) {
@@ -404,9 +419,10 @@ void Transformer::project_gate(std::uint32_t layer, std::uint32_t head, const Ro
   const std::uint32_t n_tiles = d / kTileRows;
   const std::uint32_t block = 2 * head + 1;
   float* out = gates_.data() + std::size_t{rows.begin} * query_dim() + std::size_t{head} * d;
-  kernels_.matmul(query.matrix, {normed_.data(), &quantized_},
-                  {rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles}, out, query_dim(),
+  const MatmulRange range{rows.begin, rows.end, block * n_tiles, (block + 1) * n_tiles};
+  kernels_.matmul(query.matrix, {normed_.data(), &quantized_}, range, out, query_dim(),
                   Epilogue::kStore);
+  widen({layer, AdaptedMatrix::kQuery}, range, out, query_dim());
   if (query.bias.empty()) return;
   for (std::uint32_t row = rows.begin; row < rows.end; ++row, out += query_dim()) {
     add_to(out, query.bias.data() + std::size_t{block} * d, d);
@@ -478,7 +494,8 @@ std::uint32_t Transformer::gate_tiles_per_task(std::uint32_t n_rows) const {
 }
 
 // activation(gate) * up into hidden_, quantized: a task finishes the columns that it computes.
-void Transformer::gate_and_up(const FeedForward& w, const MatmulInput& in, const Rows& rows) {
+void Transformer::gate_and_up(const FeedForward& w, const MatmulInput& in, const Rows& rows,
+                              std::optional<std::uint32_t> adapted_layer) {
   const std::uint32_t d = config_.d_ff;
   const std::uint32_t n_tiles = d / kTileRows;
   const std::uint32_t per_task = gate_tiles_per_task(rows.end - rows.begin);
@@ -495,8 +512,13 @@ void Transformer::gate_and_up(const FeedForward& w, const MatmulInput& in, const
       const std::uint32_t last = std::min(first + kRowBlock, rows.end);
       float* gate = scratch_[worker].data();
       float* up = gate + std::size_t{last - first} * n_cols;
-      kernels_.matmul(w.gate.matrix, in, {first, last, tile, end}, gate, n_cols, Epilogue::kStore);
-      kernels_.matmul(w.up.matrix, in, {first, last, tile, end}, up, n_cols, Epilogue::kStore);
+      const MatmulRange range{first, last, tile, end};
+      kernels_.matmul(w.gate.matrix, in, range, gate, n_cols, Epilogue::kStore);
+      kernels_.matmul(w.up.matrix, in, range, up, n_cols, Epilogue::kStore);
+      if (adapted_layer) {
+        widen({*adapted_layer, AdaptedMatrix::kGate}, range, gate, n_cols);
+        widen({*adapted_layer, AdaptedMatrix::kUp}, range, up, n_cols);
+      }
       for (std::size_t row = first; row < last; ++row, gate += n_cols, up += n_cols) {
         if (!w.gate.bias.empty()) add_to(gate, w.gate.bias.data() + column, n_cols);
         if (!w.up.bias.empty()) add_to(up, w.up.bias.data() + column, n_cols);

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "model/adapter.h"
 #include "model/attention_plan.h"
 #include "model/config.h"
 #include "model/input_observer.h"
@@ -57,6 +58,15 @@ class Transformer final : public Model {
     std::byte* state;
     std::span<const StateCopy> copies;
   };
+  // A matrix that an adapter may change.
+  struct Adapted {
+    std::uint32_t layer;
+    AdaptedMatrix matrix;
+  };
+  struct AdaptedRows {
+    Rows rows;
+    const Adapter* adapter;
+  };
   struct ExpertUse {
     std::uint32_t expert;
     std::uint32_t row;
@@ -81,12 +91,13 @@ class Transformer final : public Model {
   void project_heads(std::uint32_t layer);
   void normalize_all_heads(std::uint32_t layer);
   void attend(std::uint32_t layer);
-  void gate_and_up(const FeedForward& weights, const MatmulInput& in, const Rows& rows);
+  void gate_and_up(const FeedForward& weights, const MatmulInput& in, const Rows& rows,
+                   std::optional<std::uint32_t> adapted_layer);
   void multiply(const Rows& rows, const MatmulInput& in, const PackedMatrix& weights, float* out,
                 Epilogue epilogue);
   // What a projection gives joins the residual stream, normalized if there is a norm.
   void add_to_residual(const MatmulInput& in, const Projection& projection,
-                       const std::vector<float>& post_norm);
+                       const std::vector<float>& post_norm, const std::optional<Adapted>& adapted);
   void join_residual(const std::vector<float>& bias, const std::vector<float>& post_norm);
   void finish_logits(std::span<float> logits);
 
@@ -111,6 +122,15 @@ class Transformer final : public Model {
     return reinterpret_cast<float*>(state) +
            config_.layers[layer].place * config_.recurrent.state_floats();
   }
+
+  // What adapters add to products, transformer_adapters.cpp: first A x of matrices that read the
+  // same rows, then B of that onto some of a matrix's outputs, or all.
+  void plan_adapters(std::span<const SequenceChunk> chunks);
+  void narrow(std::uint32_t layer, std::initializer_list<AdaptedMatrix> matrices,
+              const std::vector<float>& from);
+  void widen(const Adapted& place, const MatmulRange& range, float* out, std::size_t out_stride);
+  void widen_all(const Adapted& place, const PackedMatrix& matrix, float* out);
+  [[nodiscard]] float* narrowed_of(AdaptedMatrix matrix, const AdaptedRows& adapted);
 
   // One head of q, k or v for some rows: product, rotation, and into its place.
   void project_head(std::uint32_t layer, std::uint32_t head, const Rows& rows, float* scratch);
@@ -192,6 +212,12 @@ class Transformer final : public Model {
   std::vector<float> delta_gates_;              // [n_tokens, value_dim]
   std::vector<float> betas_, decays_;           // [n_tokens, n_value_heads]
   std::vector<float> delta_out_;                // [n_tokens, value_dim]
+
+  // Rows that go with an adapter, and what its narrow matrices made of them, for up to three that
+  // read the same: [n_tokens, narrowed_stride_], of which each adapter takes rows of its own rank.
+  std::vector<AdaptedRows> adapted_;
+  std::array<std::vector<float>, 3> narrowed_;
+  std::uint32_t narrowed_stride_ = 0;
 
   // Experts: every token uses some, a use is a row of what they read and give, and the rows of one
   // expert lie together, in the order of tokens.

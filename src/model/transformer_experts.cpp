@@ -29,7 +29,7 @@ void Transformer::run_experts(std::uint32_t layer) {
     if (rows.begin == rows.end) continue;
     const FeedForward& expert = w.experts[i];
     show(ProductInput::kFeedForward, layer, i, gathered_, rows, config_.d_model);
-    gate_and_up(expert, {gathered_.data(), &quantized_gathered_}, rows);
+    gate_and_up(expert, {gathered_.data(), &quantized_gathered_}, rows, std::nullopt);
     show(ProductInput::kDown, layer, i, hidden_, rows, config_.d_ff);
     lap(StepPart::kGateUp, rows.end - rows.begin, {&expert.gate.matrix, &expert.up.matrix});
     multiply(rows, {hidden_.data(), &quantized_hidden_}, expert.down.matrix, given_.data(),

@@ -61,7 +61,7 @@ void Transformer::run_recurrent(std::uint32_t layer) {
   run_delta(layer);
   show(ProductInput::kAttentionOut, layer, 0, delta_out_, all, config_.recurrent.value_dim());
   lap(StepPart::kAttention);
-  add_to_residual({delta_out_.data(), &quantized_}, w.out, {});
+  add_to_residual({delta_out_.data(), &quantized_}, w.out, {}, std::nullopt);
   lap(StepPart::kAttentionOut, n_tokens_, {&w.out.matrix});
 }
 
