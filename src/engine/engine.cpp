@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,6 +19,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "model/adapter.h"
 
 namespace jarip {
 
@@ -33,6 +36,12 @@ constexpr double kNewestPart = 0.1;  // of a mean, the latest value's
 std::uint64_t draw_hash_key() {
   std::random_device device;
   return std::uint64_t{device()} << 32U | device();
+}
+
+// What one adapter makes of a text is nothing to another.
+std::string domain_name(const GenerateRequest& request) {
+  const std::uint64_t serial = request.adapter == nullptr ? 0 : request.adapter->serial();
+  return fmt::format("{} {}", serial, request.cache_domain);
 }
 
 }  // namespace
@@ -164,7 +173,7 @@ void Engine::State::collect() {
 }
 
 void Engine::State::accept(Submission submission) {
-  const CacheDomain domain = cache.open_domain(submission.request.cache_domain);
+  const CacheDomain domain = cache.open_domain(domain_name(submission.request));
   const std::uint32_t user = fair.join(submission.request.user, submission.request.user_weight);
   auto& sequence = sequences.emplace_back(std::make_unique<Sequence>(
       submission.id, std::move(submission.request), std::move(submission.sink), submission.at,

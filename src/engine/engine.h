@@ -52,7 +52,8 @@ struct GenerateRequest {
   // What the answer must match; null: any text. End tokens come exactly where it may end, and where
   // nothing else can follow it ends without one. For a vocabulary as large as the model's.
   std::shared_ptr<const Grammar> grammar = {};
-  ForceToken force = {};  // may be empty. What the grammar doesn't allow isn't forced
+  const Adapter* adapter = nullptr;  // of the model, outliving the engine; null: the model alone
+  ForceToken force = {};             // may be empty. What the grammar doesn't allow isn't forced
   // None of the following changes an answer. Names are at most kMaxNameBytes long.
   std::string user = {};          // whose share of the machine this takes
   float user_weight = 1.0F;       // of all shares: 2 is twice as much as 1

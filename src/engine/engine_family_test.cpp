@@ -13,6 +13,8 @@
 #include "engine/checkpoints.h"
 #include "engine/engine.h"
 #include "engine/plain_answer.h"
+#include "model/adapter.h"
+#include "model/adapter_fixture.h"
 #include "model/synth.h"
 
 namespace jarip {
@@ -100,6 +102,25 @@ TEST_P(EngineFamily, AnswersAreTheSameBytesInEveryBatchAndFromCachedPrefixes) {
   expect_in_engine(256, kRequests, false);
   expect_in_engine(47, kRequests, true);
   expect_in_engine(128, 1, true);
+}
+
+TEST_P(EngineFamily, RequestsWithDifferentAdaptersShareBatchesAndNoPrefixes) {
+  const GgufFile file = *GgufFile::open(path_);
+  const ModelConfig& config = model_->config();
+  std::vector<std::unique_ptr<Adapter>> adapters(3);  // the first: none
+  for (std::uint32_t i = 1; i < 3; ++i) {
+    const auto bytes = adapter_file(pairs_of(file, 3 * i, i, config.n_experts != 0), config.family);
+    adapters[i] = *Adapter::load(*GgufFile::parse(bytes), config, pool_);
+  }
+  for (std::uint32_t i = 0; i < kRequests; ++i) {
+    requests_[i].adapter = adapters[i % 3].get();
+    if (i % 3 == 0) continue;
+    const PlainAnswer adapted = answer_plainly(*model_, requests_[i], n_ctx_);
+    EXPECT_NE(adapted.logprobs, expected_[i].logprobs) << i;
+    expected_[i] = adapted;
+  }
+  expect_in_engine(256, kRequests, false);
+  expect_in_engine(47, kRequests, true);
 }
 
 // Builds that are slow try what between them has every part of a layer.

@@ -438,9 +438,9 @@ TEST(EngineDrafts, EverySettingGivesTheSameAnswersInFewerStepsIfAny) {
     RepeatingModel model;
     bool spare_pages = false;
     model.on_step = [&](std::span<const SequenceChunk> chunks) {
-      for (const auto& [tokens, position, pages, n_logits, state, copies] : chunks) {
-        const auto n_fed = static_cast<std::uint32_t>(tokens.size());
-        spare_pages = spare_pages || pages.size() > pages_for(position + n_fed);
+      for (const SequenceChunk& chunk : chunks) {
+        const auto n_fed = static_cast<std::uint32_t>(chunk.tokens.size());
+        spare_pages = spare_pages || chunk.pages.size() > pages_for(chunk.position + n_fed);
       }
     };
     const auto engine = make_engine(model, {.max_draft_tokens = max_draft_tokens});

@@ -70,7 +70,8 @@ inline PlainAnswer answer_plainly(Model& model, const GenerateRequest& request,
     const SequenceChunk chunk = {.tokens = std::span(tokens).subspan(n_computed),
                                  .position = n_computed,
                                  .pages = table,
-                                 .n_logits = 1};
+                                 .n_logits = 1,
+                                 .adapter = request.adapter};
     model.step({&chunk, 1}, memory, logits);
     n_computed = static_cast<std::uint32_t>(tokens.size());
     const auto sampled =

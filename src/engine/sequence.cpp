@@ -83,7 +83,8 @@ SequenceChunk Sequence::next_chunk(std::uint32_t n_tokens, std::uint32_t n_draft
   SequenceChunk chunk{.tokens = std::span(tokens_).subspan(n_computed_, n_tokens),
                       .position = n_computed_,
                       .pages = pages,
-                      .n_logits = n_computed_ + n_tokens == tokens_.size() ? 1U : 0U};
+                      .n_logits = n_computed_ + n_tokens == tokens_.size() ? 1U : 0U,
+                      .adapter = request_.adapter};
   if (n_drafts > 0) {
     const std::span fed = std::span(fed_).first(1 + n_drafts);
     fed[0] = tokens_.back();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <span>
 #include <string_view>
@@ -175,6 +176,11 @@ Result<float> read_alpha(const GgufFile& file) {
 }
 
 }  // namespace
+
+Adapter::Adapter() {
+  static std::atomic<std::uint64_t> last{0};
+  serial_ = ++last;
+}
 
 bool is_adapter(const GgufFile& file) {
   const auto type = file.find_value("general.type") == nullptr ? Result<std::string_view>("")

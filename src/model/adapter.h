@@ -47,13 +47,16 @@ class Adapter {
     return found ? &*found : nullptr;
   }
   [[nodiscard]] std::uint32_t max_rank() const { return max_rank_; }
+  // No other adapter of this process has the same, one that came to lie at its address included.
+  [[nodiscard]] std::uint64_t serial() const { return serial_; }
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
-  Adapter() = default;
+  Adapter();
 
   std::vector<std::array<std::optional<LowRank>, kAdaptedMatrices>> layers_;
   std::uint32_t max_rank_ = 0;
+  std::uint64_t serial_;
 };
 
 // Whether a file is an adapter and no model.
