@@ -60,7 +60,7 @@ Result<void> add_shape(const HubConfig& config, GgufWriter& writer, ConvertedCon
   writer.add_u32(config.key("attention.key_length"), n_each)
       .add_u32(config.key("attention.value_length"), n_each);
   std::uint32_t rope_dim = n_each;
-  JARIP_TRY(const auto part, config.number_if("partial_rotary_factor"));
+  JARIP_TRY(const auto part, rotated_part(config));
   if (part && *part != 1) {
     if (!config.family().partly_rotated || !(*part > 0 && *part < 1)) {
       return config.fields().refuse(
@@ -202,6 +202,66 @@ Result<void> check_no_rope(const HubConfig& config, std::uint32_t n_layers) {
   return {};
 }
 
+// Attention in every n-th layer, and delta nets in the others.
+Result<void> check_kinds(const HubConfig& config, const TensorFacts& facts) {
+  const boost::json::value* types = config.fields().find("layer_types");
+  if (types == nullptr) return {};
+  for (std::uint32_t i = 0; i < facts.n_layers; ++i) {
+    const bool attends = (i + 1) % facts.attention_period == 0;
+    if (types->is_array() && types->get_array().size() == facts.n_layers &&
+        types->get_array()[i] == (attends ? "full_attention" : "linear_attention")) {
+      continue;
+    }
+    return config.fields().refuse(
+        "layer_types", fmt::format("isn't attention in every layer of {} and linear_attention in "
+                                   "the others",
+                                   facts.attention_period));
+  }
+  return {};
+}
+
+// Positions of texts are of one kind, whichever a pair of dimensions turns by.
+Result<void> add_sections(const HubConfig& config, GgufWriter& writer) {
+  JARIP_TRY(const auto rope, config.fields().fields("rope_parameters"));
+  std::vector<double> sections;
+  if (rope) {
+    JARIP_TRY(sections, rope->numbers("mrope_section"));
+  }
+  if (sections.size() != 3) {
+    return config.fields().corrupt("rope_parameters", "has no mrope_section of three numbers");
+  }
+  std::vector<std::int32_t> numbers;
+  for (const double n : sections) {
+    numbers.push_back(static_cast<std::int32_t>(std::clamp(n, 0.0, 4096.0)));
+  }
+  numbers.push_back(0);
+  writer.add_ints(config.key("rope.dimension_sections"), numbers);
+  return {};
+}
+
+Result<void> add_recurrent(const HubConfig& config, GgufWriter& writer, TensorFacts& facts) {
+  JARIP_TRY(facts.attention_period, config.count("full_attention_interval", 1, kMaxLayers));
+  JARIP_TRY(facts.n_key_heads, config.count("linear_num_key_heads", 1, kMaxHeads));
+  JARIP_TRY(facts.n_value_heads, config.count("linear_num_value_heads", 1, kMaxHeads));
+  JARIP_TRY(facts.net_head_dim, config.count("linear_key_head_dim", 1, 4096));
+  JARIP_TRY(const std::uint32_t value_dim, config.count("linear_value_head_dim", 1, 4096));
+  JARIP_TRY(const std::uint32_t width, config.count("linear_conv_kernel_dim", 2, 16));
+  if (value_dim != facts.net_head_dim) {
+    return config.fields().refuse("linear_value_head_dim", "isn't the keys'");
+  }
+  if (facts.n_value_heads % facts.n_key_heads != 0) {
+    return config.fields().corrupt("linear_num_value_heads", "isn't a multiple of the keys'");
+  }
+  JARIP_CHECK(check_kinds(config, facts));
+  writer.add_u32(config.key("ssm.conv_kernel"), width)
+      .add_u32(config.key("ssm.inner_size"), value_dim * facts.n_value_heads)
+      .add_u32(config.key("ssm.state_size"), facts.net_head_dim)
+      .add_u32(config.key("ssm.time_step_rank"), facts.n_value_heads)
+      .add_u32(config.key("ssm.group_count"), facts.n_key_heads)
+      .add_u32(config.key("full_attention_interval"), facts.attention_period);
+  return add_sections(config, writer);
+}
+
 Result<void> add_scales(const HubConfig& config, GgufWriter& writer) {
   constexpr std::pair<std::string_view, std::string_view> kScales[] = {
       {"logits_scaling", "logit_scale"},
@@ -298,7 +358,8 @@ Result<ConvertedConfig> convert_config(const HubConfig& config, Pooling pooling,
   ConvertedConfig out;
   JARIP_CHECK(add_shape(config, writer, out));
   JARIP_CHECK(add_experts(config, writer, out));
-  JARIP_CHECK(add_windows(config, out.facts.n_layers, writer));
+  JARIP_CHECK(config.family().recurrent ? add_recurrent(config, writer, out.facts)
+                                        : add_windows(config, out.facts.n_layers, writer));
   JARIP_CHECK(check_no_rope(config, out.facts.n_layers));
   JARIP_CHECK(add_scales(config, writer));
   JARIP_CHECK(check_query_scale(config, out.facts.n_layers));

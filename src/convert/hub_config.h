@@ -53,6 +53,8 @@ struct ConvertedConfig {
 // The same of encoders.
 [[nodiscard]] Result<ConvertedConfig> convert_encoder_config(const HubConfig& config,
                                                              Pooling pooling, GgufWriter& writer);
+// The part of a head that rotates, as a number from 0 to 1; none: all of it.
+[[nodiscard]] Result<std::optional<double>> rotated_part(const HubConfig& config);
 // What rope_scaling or rope_parameters say.
 [[nodiscard]] Result<void> convert_rope(const HubConfig& config, GgufWriter& writer,
                                         ConvertedConfig& out);

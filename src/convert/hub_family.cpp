@@ -126,6 +126,25 @@ constexpr NameRule kGemmaNorms[] = {
      Change::kPlusOne},
 };
 
+constexpr NameRule kQwen35Norms[] = {
+    {"model.norm.weight", "output_norm.weight", Change::kPlusOne},
+    {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", Change::kPlusOne},
+    {"model.layers.#.post_attention_layernorm.weight", "blk.#.post_attention_norm.weight",
+     Change::kPlusOne},
+};
+
+constexpr NameRule kDeltaNet[] = {
+    {"model.layers.#.linear_attn.in_proj_qkv.weight", "blk.#.attn_qkv.weight", Change::kTileMixed},
+    {"model.layers.#.linear_attn.in_proj_z.weight", "blk.#.attn_gate.weight", Change::kTileRows},
+    {"model.layers.#.linear_attn.in_proj_b.weight", "blk.#.ssm_beta.weight", Change::kTileHeads},
+    {"model.layers.#.linear_attn.in_proj_a.weight", "blk.#.ssm_alpha.weight", Change::kTileHeads},
+    {"model.layers.#.linear_attn.conv1d.weight", "blk.#.ssm_conv1d.weight", Change::kTileMixed},
+    {"model.layers.#.linear_attn.dt_bias", "blk.#.ssm_dt.bias", Change::kTileHeads},
+    {"model.layers.#.linear_attn.A_log", "blk.#.ssm_a", Change::kTileDecay},
+    {"model.layers.#.linear_attn.norm.weight", "blk.#.ssm_norm.weight"},
+    {"model.layers.#.linear_attn.out_proj.weight", "blk.#.ssm_out.weight", Change::kTileColumns},
+};
+
 constexpr NameRule kHeadNorms[] = {
     {"model.layers.#.self_attn.q_norm.weight", "blk.#.attn_q_norm.weight"},
     {"model.layers.#.self_attn.k_norm.weight", "blk.#.attn_k_norm.weight"},
@@ -179,6 +198,8 @@ constexpr NameRule kUnusedEyes[] = {
     {"multi_modal_projector.*", "", Change::kSkip, true},
     {"model.vision_tower.*", "", Change::kSkip, true},
     {"model.multi_modal_projector.*", "", Change::kSkip, true},
+    {"model.visual.*", "", Change::kSkip, true},
+    {"mtp.*", "", Change::kSkip, true},  // which guess ahead
 };
 constexpr NameRule kBertRank[] = {
     {"pooler.dense.weight", "cls.weight"},
@@ -270,6 +291,11 @@ constexpr Guard kNomicGuards[] = {
     {"num_experts", "0"},
 };
 
+constexpr Guard kQwen35Guards[] = {
+    {"attn_output_gate", "true"}, {"attention_bias", "false"}, {"num_experts", "0"}};
+
+constexpr Default kQwen35Defaults[] = {
+    {"partial_rotary_factor", 0.25}, {"full_attention_interval", 4}, {"linear_conv_kernel_dim", 4}};
 constexpr Default kLlamaDefaults[] = {{"rope_theta", 10000}, {"rms_norm_eps", 1e-6}};
 constexpr Default kSmolDefaults[] = {{"rope_theta", 2000000}, {"no_rope_layer_interval", 4}};
 constexpr Default kGemma2Defaults[] = {{"rope_theta", 10000},
@@ -318,6 +344,14 @@ constexpr HubFamily kFamilies[] = {
      .architecture = "qwen3moe",
      .names = {kEnds, kHeads, kValues, kHeadNorms, kNormsBefore, kQwenExperts},
      .guards = kQwenMoeGuards},
+    {.name = "Qwen3_5",
+     .architecture = "qwen35",
+     .names = {kEnds, kHeads, kValues, kGemmaHeadNorms, kQwen35Norms, kFeedForward, kDeltaNet,
+               kUnusedEyes},
+     .guards = kQwen35Guards,
+     .defaults = kQwen35Defaults,
+     .partly_rotated = true,
+     .recurrent = true},
     {.name = "SmolLM3",
      .architecture = "smollm3",
      .names = {kEnds, kTurnedHeads, kValues, kNormsBefore, kFeedForward},

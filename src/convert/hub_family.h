@@ -27,6 +27,12 @@ enum class Change : std::uint8_t {
   kEvenBlockRows,  // of blocks whose rows are two matrices' in turn
   kOddBlockRows,
   kBehindPadding,  // positions begin behind that of padding
+  // Of delta nets, whose value heads stand by their key head there and take turns here:
+  kTileMixed,    // rows behind those of queries and keys
+  kTileRows,     // a head's rows
+  kTileHeads,    // one row or element a head
+  kTileColumns,  // a head's columns
+  kTileDecay,    // as kTileHeads, and the logarithm is undone
 };
 
 struct NameRule {
@@ -51,7 +57,7 @@ struct Default {
 struct HubFamily {
   std::string_view name;          // the class, without what it was made for: "Llama"
   std::string_view architecture;  // general.architecture
-  std::array<std::span<const NameRule>, 7> names = {};
+  std::array<std::span<const NameRule>, 8> names = {};
   std::span<const Guard> guards = {};  // beyond those of all decoders
   std::span<const Default> defaults = {};
   bool tied = false;            // where config.json is silent
@@ -59,6 +65,7 @@ struct HubFamily {
   bool window_always = false;   // a window counts whatever use_sliding_window says
   bool writes_pattern = false;  // readers of this family look for the pattern of windows
   bool is_encoder = false;
+  bool recurrent = false;  // most layers are delta nets
 };
 
 // By a class of config.json's architectures, such as "LlamaForCausalLM"; null if none.

@@ -153,7 +153,7 @@ class RopeConverter {
   Result<std::uint32_t> rope_dim() const {
     JARIP_TRY(const auto head_dim, config_.count_if("head_dim"));
     JARIP_TRY(const std::uint32_t d_model, config_.count("hidden_size"));
-    JARIP_TRY(const auto part, config_.number_if("partial_rotary_factor"));
+    JARIP_TRY(const auto part, rotated_part(config_));
     const std::uint32_t n_each = head_dim.value_or(d_model / out_.facts.n_heads);
     const auto dim = static_cast<std::uint32_t>(part.value_or(1) * n_each);
     if (dim >= 2 && dim / 2 <= kMaxPairs) return dim;
@@ -179,6 +179,16 @@ Result<void> add_local_base(const HubConfig& config, std::optional<double> neste
 }
 
 }  // namespace
+
+Result<std::optional<double>> rotated_part(const HubConfig& config) {
+  constexpr std::string_view kName = "partial_rotary_factor";
+  JARIP_TRY(const auto parameters, config.fields().fields("rope_parameters"));
+  if (parameters) {
+    JARIP_TRY(const auto part, parameters->number(kName));
+    if (part) return part;
+  }
+  return config.number_if(kName);
+}
 
 Result<void> convert_rope(const HubConfig& config, GgufWriter& writer, ConvertedConfig& out) {
   JARIP_TRY(auto scaling, config.fields().fields("rope_scaling"));

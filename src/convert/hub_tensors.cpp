@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/exact_math.h"
+
 namespace jarip {
 namespace {
 
@@ -55,7 +57,7 @@ std::string plain_name(std::string_view name, bool is_encoder) {
   strip("language_model.");
   const bool is_whole = name.starts_with("model.") || name.starts_with("lm_head.") ||
                         name.starts_with("vision_tower.") ||
-                        name.starts_with("multi_modal_projector.");
+                        name.starts_with("multi_modal_projector.") || name.starts_with("mtp.");
   return is_whole ? std::string(name) : fmt::format("model.{}", name);
 }
 
@@ -66,7 +68,7 @@ bool matches(std::string_view rule, std::string_view pattern) {
 
 bool is_kept_exact(std::string_view name) {
   constexpr std::string_view kParts[] = {"_norm.weight", "ffn_gate_inp.", "position_embd.",
-                                         "token_types.", "attn_sinks."};
+                                         "token_types.", "attn_sinks.",   "ssm_conv1d."};
   return !name.ends_with(".weight") ||
          std::ranges::any_of(kParts, [&](std::string_view part) { return name.contains(part); });
 }
@@ -126,6 +128,9 @@ class ViewMaker {
       return corrupt(tensor, fmt::format("is of layer {}; config.json says that there are {}",
                                          layer, facts_.n_layers));
     }
+    if (!pattern.numbers.empty() && !is_of_layer(rule, layer)) {
+      return corrupt(tensor, "is of another kind of layer than the one that it stands in");
+    }
     Entry& entry = entries_[{pattern.numbers.empty() ? 0 : layer + 1, index}];
     if (entry.rule == nullptr) {
       entry.rule = &rule;
@@ -154,6 +159,13 @@ class ViewMaker {
     return !rule.optional;
   }
 
+  // Where most layers are delta nets, a layer is one or has attention.
+  [[nodiscard]] bool is_of_layer(const NameRule& rule, std::uint32_t layer) const {
+    if (facts_.attention_period == 0) return true;
+    const bool attends = (layer + 1) % facts_.attention_period == 0;
+    return !rule.theirs.contains(attends ? ".linear_attn." : ".self_attn.");
+  }
+
   Result<void> refuse_missing() const {
     for (std::size_t index = 0; index < rules_.size(); ++index) {
       const NameRule& rule = *rules_[index];
@@ -161,6 +173,7 @@ class ViewMaker {
       const bool in_layers = rule.theirs.contains('#');
       for (std::uint32_t i = 0; i < (in_layers ? facts_.n_layers : 1); ++i) {
         if (entries_.contains({in_layers ? i + 1 : 0, index})) continue;
+        if (in_layers && !is_of_layer(rule, i)) continue;
         std::string name(rule.theirs);
         if (in_layers) name.replace(name.find('#'), 1, std::to_string(i));
         return fail(ErrorCode::kCorrupt, fmt::format("tensor {} is missing", name), name);
@@ -191,7 +204,17 @@ class ViewMaker {
     }
     if (view.shape.size() > 3) return corrupt(tensor, "has too many dimensions");
     if (view.scales == nullptr) choose_format(view);
+    if (entry.rule->change == Change::kTileDecay) undo_logarithm(view);
     return {};
+  }
+
+  // What a state keeps of itself each step is the exponential of this times the step's length.
+  static void undo_logarithm(WeightView& view) {
+    std::vector<float> values(view.n_elements());
+    read_weights(view, 0, values.size(), std::as_writable_bytes(std::span(values)));
+    for (float& value : values) value = static_cast<float>(-exact_exp(static_cast<double>(value)));
+    view.own = std::move(values);
+    view.parts.clear();
   }
 
   static bool is_blocks(const WeightView& view) { return view.parts.front()->type == "U8"; }
@@ -252,10 +275,36 @@ class ViewMaker {
         return read_blocks(rule.change, tensor, view);
       case Change::kBehindPadding:
         return leave_padding(tensor, view);
+      case Change::kTileMixed:
+      case Change::kTileRows:
+      case Change::kTileHeads:
+      case Change::kTileColumns:
+      case Change::kTileDecay:
+        return tile_heads(rule.change, tensor, view);
       case Change::kNone:
       case Change::kSkip:
       case Change::kExpert:
         return {};
+    }
+    return {};
+  }
+
+  Result<void> tile_heads(Change change, const SafeTensor& tensor, WeightView& view) const {
+    if (view.shape.size() == 3 && view.shape[1] == 1) {  // a convolution's channels
+      view.shape = {view.shape[0], view.shape[2]};
+    }
+    Tiles& tiles = view.tiles;
+    tiles.n_shared = facts_.n_key_heads;
+    tiles.n_each = facts_.n_value_heads / facts_.n_key_heads;
+    const bool is_one = change == Change::kTileHeads || change == Change::kTileDecay;
+    tiles.size = is_one ? 1 : facts_.net_head_dim;
+    tiles.columns = change == Change::kTileColumns;
+    const std::uint64_t n_keys = std::uint64_t{facts_.n_key_heads} * facts_.net_head_dim;
+    if (change == Change::kTileMixed) tiles.first = 2 * n_keys;
+    const std::uint64_t n = tiles.columns ? view.shape.front() : view.shape.back();
+    if (view.shape.size() > 2 || n != tiles.first + tiles.size * facts_.n_value_heads) {
+      return corrupt(tensor, fmt::format("has {} rows or columns, which aren't {} heads of {}", n,
+                                         facts_.n_value_heads, tiles.size));
     }
     return {};
   }

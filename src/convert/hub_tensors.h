@@ -18,6 +18,10 @@ struct TensorFacts {
   std::uint32_t n_heads = 0;
   std::uint32_t n_kv_heads = 0;
   std::uint32_t n_experts = 0;
+  std::uint32_t attention_period = 0;  // where most layers are delta nets: every n-th isn't
+  std::uint32_t n_key_heads = 0;       // of delta nets
+  std::uint32_t n_value_heads = 0;
+  std::uint32_t net_head_dim = 0;
   std::uint32_t n_padding = 0;  // positions before the first that counts
   bool tied = false;            // the output matrix is the embedding
   bool needs_output = true;     // unless tied: models that write need one

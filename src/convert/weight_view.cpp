@@ -29,6 +29,14 @@ std::uint64_t row_before(std::uint64_t row, std::uint64_t half) {
   return row - in_head + in_head % 2 * half + in_head / 2;
 }
 
+// Where a row or column of a head was before heads took turns.
+std::uint64_t place_before(std::uint64_t place, const Tiles& tiles) {
+  if (place < tiles.first) return place;
+  const std::uint64_t head = (place - tiles.first) / tiles.size;
+  const std::uint64_t before = head % tiles.n_shared * tiles.n_each + head / tiles.n_shared;
+  return tiles.first + before * tiles.size + (place - tiles.first) % tiles.size;
+}
+
 // Of weights [at, at + n) the run within the row where it begins.
 Run run_at(const WeightView& view, std::uint64_t at, std::uint64_t n) {
   const std::uint64_t n_cols = view.shape[0];
@@ -41,14 +49,23 @@ Run run_at(const WeightView& view, std::uint64_t at, std::uint64_t n) {
   row %= n_rows;
   // A vector's elements are its rows, as far as heads go.
   const bool is_vector = view.shape.size() == 1;
-  if (view.rope_half != 0 && !is_vector) row = row_before(row, view.rope_half);
-  const std::uint64_t place = view.rope_half != 0 && is_vector ? row_before(column, view.rope_half)
-                                                               : column * view.strides.column;
-  return {
-      .tensor = view.parts[at / per_part],
-      .first = view.strides.first + matrix * view.strides.matrix + row * view.strides.row + place,
-      .column_stride = view.strides.column,
-      .n = view.rope_half != 0 && is_vector ? 1 : std::min(n, n_cols - column)};
+  std::uint64_t place = column;
+  n = std::min(n, n_cols - column);
+  if (view.rope_half != 0) {
+    (is_vector ? place : row) = row_before(is_vector ? column : row, view.rope_half);
+    if (is_vector) n = 1;
+  }
+  if (view.tiles.size != 0 && (is_vector || view.tiles.columns)) {
+    place = place_before(column, view.tiles);
+    n = std::min(n, view.tiles.size - column % view.tiles.size);
+  } else if (view.tiles.size != 0) {
+    row = place_before(row, view.tiles);
+  }
+  return {.tensor = view.parts[at / per_part],
+          .first = view.strides.first + matrix * view.strides.matrix + row * view.strides.row +
+                   place * view.strides.column,
+          .column_stride = view.strides.column,
+          .n = n};
 }
 
 // n elements of a run from `done` on, gathered where they don't lie together.

@@ -21,6 +21,16 @@ struct Strides {
   std::uint64_t first = 0;
 };
 
+// Heads that are told apart by what they share and then counted; here they take turns. Rows, or
+// columns, or elements of a vector.
+struct Tiles {
+  std::uint64_t first = 0;  // row where heads begin; a multiple of size
+  std::uint64_t size = 0;   // of a head; 0: nothing is tiled
+  std::uint32_t n_shared = 1;
+  std::uint32_t n_each = 1;  // heads that share one
+  bool columns = false;
+};
+
 struct WeightView {
   std::string name;  // in GGUF
   Format format = Format::kF32;
@@ -29,6 +39,7 @@ struct WeightView {
   std::vector<float> own;                // in place of parts: computed weights
   Strides strides;                       // within a part
   std::uint32_t rope_half = 0;           // half a head's rows; 0: rows stay where they are
+  Tiles tiles = {};
   bool plus_one = false;
   const SafeTensor* scales = nullptr;  // of MXFP4: parts hold the blocks' nibbles
 

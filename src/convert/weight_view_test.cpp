@@ -95,6 +95,26 @@ TEST(WeightView, ReadsMatricesThatLieOnTheirSide) {
   EXPECT_EQ(read_all(view), (std::vector<float>{1, 5, 3, 7, 9, 13, 11, 15}));
 }
 
+// Heads 0 to 5, of which three share one, as 0, 3, 1, 4, 2, 5.
+TEST(WeightView, LetsHeadsTakeTurns) {
+  const Unaligned rows = counting({14, 1});  // two rows before the heads
+  const WeightView by_rows{.name = "qkv",
+                           .shape = {1, 14},
+                           .parts = {&rows.tensor},
+                           .own = {},
+                           .strides = {.matrix = 14, .row = 1},
+                           .tiles = {.first = 2, .size = 2, .n_shared = 2, .n_each = 3}};
+  EXPECT_EQ(read_all(by_rows), (std::vector<float>{0, 1, 2, 3, 8, 9, 4, 5, 10, 11, 6, 7, 12, 13}));
+  const Unaligned columns = counting({2, 6});
+  const WeightView by_columns{.name = "out",
+                              .shape = {6, 2},
+                              .parts = {&columns.tensor},
+                              .own = {},
+                              .strides = {.matrix = 12, .row = 6},
+                              .tiles = {.size = 1, .n_shared = 2, .n_each = 3, .columns = true}};
+  EXPECT_EQ(read_all(by_columns), (std::vector<float>{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11}));
+}
+
 TEST(WeightView, WidensAndAddsOne) {
   const std::uint16_t halves[] = {0x3F80, 0x4000, 0xBF80};  // 1, 2 and -1 in BF16
   const Unaligned source(std::as_bytes(std::span(halves)), {3}, Format::kBF16);

@@ -42,6 +42,15 @@ CONFIGS = {
     "Qwen3Moe": {"model_type": "qwen3_moe", "head_dim": 48, "num_experts": 6,
                  "decoder_sparse_step": 1, "mlp_only_layers": [], "moe_intermediate_size": 96,
                  "norm_topk_prob": True, "num_experts_per_tok": 2},
+    "Qwen3_5": {"model_type": "qwen3_5", "num_hidden_layers": 5, "head_dim": 48,
+                "full_attention_interval": 4, "attn_output_gate": True,
+                "linear_num_key_heads": 2, "linear_num_value_heads": 6,
+                "linear_key_head_dim": 32, "linear_value_head_dim": 32,
+                "linear_conv_kernel_dim": 4, "rope_theta": None,
+                "layer_types": [*["linear_attention"] * 3, "full_attention", "linear_attention"],
+                "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0,
+                                    "partial_rotary_factor": 0.25, "mrope_interleaved": True,
+                                    "mrope_section": [2, 2, 2]}},
     "SmolLM3": {"model_type": "smollm3", "num_hidden_layers": 5, "tie_word_embeddings": True,
                 "no_rope_layers": [1, 1, 1, 0, 1], "no_rope_layer_interval": 4},
     "Granite": {"model_type": "granite", "logits_scaling": 8.0, "attention_multiplier": 0.2,
@@ -130,7 +139,7 @@ def tensors_of(name, config):
     family = name.split("-")[0]
     weights = Weights()
     d, d_ff = config["hidden_size"], config["intermediate_size"]
-    around_one = 0.0 if family.startswith("Gemma") else 1.0
+    around_one = 0.0 if family.startswith("Gemma") or family == "Qwen3_5" else 1.0
     weights.matrix("model.embed_tokens.weight", N_ROWS, d)
     weights.norm("model.norm.weight", d, around_one)
     if not config["tie_word_embeddings"]:
@@ -138,7 +147,10 @@ def tensors_of(name, config):
     for i in range(config["num_hidden_layers"]):
         prefix = f"model.layers.{i}."
         add_norms(weights, prefix, family, d, around_one)
-        add_attention(weights, prefix, family, config, around_one)
+        if config.get("layer_types", [""] * 99)[i] == "linear_attention":
+            add_delta_net(weights, f"{prefix}linear_attn.", config)
+        else:
+            add_attention(weights, prefix, family, config, around_one)
         add_feed_forward(weights, prefix, family, config, d, d_ff)
     return weights.tensors
 
@@ -153,6 +165,21 @@ def add_norms(weights, prefix, family, d, mean):
         weights.norm(f"{prefix}{name}.weight", d, mean)
 
 
+def add_delta_net(weights, prefix, config):
+    d, head = config["hidden_size"], config["linear_key_head_dim"]
+    n_heads = config["linear_num_value_heads"]
+    n_mixed = head * (2 * config["linear_num_key_heads"] + n_heads)
+    weights.matrix(f"{prefix}in_proj_qkv.weight", n_mixed, d)
+    weights.matrix(f"{prefix}in_proj_z.weight", n_heads * head, d)
+    weights.matrix(f"{prefix}in_proj_b.weight", n_heads, d)
+    weights.matrix(f"{prefix}in_proj_a.weight", n_heads, d)
+    weights.matrix(f"{prefix}conv1d.weight", n_mixed, 1, config["linear_conv_kernel_dim"])
+    weights.norm(f"{prefix}dt_bias", n_heads, -2.0)
+    weights.norm(f"{prefix}A_log", n_heads, -1.0)
+    weights.norm(f"{prefix}norm.weight", head)
+    weights.matrix(f"{prefix}out_proj.weight", d, n_heads * head)
+
+
 def add_attention(weights, prefix, family, config, mean):
     prefix += "self_attn."
     d = config["hidden_size"]
@@ -163,11 +190,12 @@ def add_attention(weights, prefix, family, config, mean):
         weights.matrix(f"{prefix}o_proj.weight", d, q)
         return
     biased = family == "Qwen2" or config["attention_bias"]
-    for name, n_rows, n_cols in (("q", q, d), ("k", kv, d), ("v", kv, d), ("o", d, q)):
+    q_rows = 2 * q if family == "Qwen3_5" else q  # a gate beside each query
+    for name, n_rows, n_cols in (("q", q_rows, d), ("k", kv, d), ("v", kv, d), ("o", d, q)):
         weights.matrix(f"{prefix}{name}_proj.weight", n_rows, n_cols)
         if biased and (name != "o" or family != "Qwen2"):
             weights.bias(f"{prefix}{name}_proj.bias", n_rows)
-    if family in ("Qwen3", "Qwen3Moe", "Gemma3", "Exaone4", "Olmo2", "Olmo3"):
+    if family in ("Qwen3", "Qwen3Moe", "Qwen3_5", "Gemma3", "Exaone4", "Olmo2", "Olmo3"):
         whole = family.startswith("Olmo")
         weights.norm(f"{prefix}q_norm.weight", q if whole else head, mean)
         weights.norm(f"{prefix}k_norm.weight", kv if whole else head, mean)
