@@ -221,6 +221,19 @@ Result<void> read_layers(const GgufFile& file, const Family& family, const std::
   return {};
 }
 
+Result<void> read_shared_expert(const GgufFile& file, const std::string& prefix,
+                                ModelConfig& config) {
+  config.n_experts_shared = 1;
+  const std::string key = prefix + "expert_shared_feed_forward_length";
+  JARIP_TRY(const std::uint32_t width, read_or(file, key, config.d_ff, 32, 1U << 20U));
+  if (width == config.d_ff) return {};
+  return unsupported(
+      fmt::format("{} is {}; only a shared expert as wide as the others, {}, can run "
+                  "here",
+                  key, width, config.d_ff),
+      key);
+}
+
 Result<void> read_experts(const GgufFile& file, const Family& family, const std::string& prefix,
                           ModelConfig& config) {
   if (family.experts) {
@@ -240,7 +253,7 @@ Result<void> read_experts(const GgufFile& file, const Family& family, const std:
       config.d_ff,
       read_in_range(file, file.find_value(own) == nullptr ? prefix + "feed_forward_length" : own,
                     32, 1U << 20U));
-  return {};
+  return family.shared_expert ? read_shared_expert(file, prefix, config) : Result<void>{};
 }
 
 Result<void> read_scales(const GgufFile& file, const Family& family, const std::string& prefix,

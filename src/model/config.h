@@ -89,7 +89,6 @@ struct ModelConfig {
   Activation activation = Activation::kSilu;
   bool sinks = false;            // every head has a score that takes weight and gives nothing
   bool gated_attention = false;  // what a head gives is multiplied with the sigmoid of its gate
-  bool shared_expert = false;    // every token uses one more, as much as a gate of its own says
   float embedding_scale = 1;
   float residual_scale = 1;     // of what joins the residual stream
   float logit_scale = 1;        // of the logits
@@ -98,9 +97,10 @@ struct ModelConfig {
   float logit_cap = 0;          // the same for logits
   std::uint32_t window = 0;     // positions that a token of a windowed layer sees, its own included
   std::uint32_t n_experts = 0;  // 0: one feed-forward for all tokens
-  std::uint32_t n_experts_used = 0;  // by one token
-  float expert_scale = 1;            // of what experts give together
-  Pooling pooling = Pooling::kNone;  // other than none: the model embeds texts or ranks them
+  std::uint32_t n_experts_used = 0;    // by one token
+  std::uint32_t n_experts_shared = 0;  // 1: every token uses one more, as much as its gate says
+  float expert_scale = 1;              // of what experts give together
+  Pooling pooling = Pooling::kNone;    // other than none: the model embeds texts or ranks them
   RecurrentConfig recurrent;
   std::uint32_t n_recurrent_layers = 0;
   std::uint32_t n_draft_layers = 0;  // blocks behind the last layer, for guessing ahead; not used

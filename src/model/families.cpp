@@ -60,6 +60,13 @@ constexpr Family kFamilies[] = {
      .head_norm = HeadNorm::kHead,
      .gated_attention = true,
      .recurrent = true},
+    {.name = "qwen35moe",
+     .ff_norm = "post_attention_norm",
+     .head_norm = HeadNorm::kHead,
+     .gated_attention = true,
+     .recurrent = true,
+     .experts = true,
+     .shared_expert = true},
 };
 
 }  // namespace

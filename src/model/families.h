@@ -27,10 +27,10 @@ struct Family {
   Activation activation = Activation::kSilu;
   bool sinks = false;
   bool gated_attention = false;
-  bool recurrent = false;      // all but the last layer of each period
-  bool grouped_heads = false;  // of recurrent layers
-  bool shared_expert = false;
+  bool recurrent = false;         // all but the last layer of each period
+  bool grouped_heads = false;     // of recurrent layers
   bool experts = false;           // there may be some
+  bool shared_expert = false;     // and with them one that all tokens use
   bool scaled_embedding = false;  // by the root of its width
   bool multipliers = false;       // the file has scales for embedding, residual, scores and logits
   float attention_cap = 0;        // where the file names none

@@ -10,27 +10,40 @@ namespace {
 struct Reader {
   std::string_view name;  // of a matrix, between "blk.3." and ".weight"
   ProductInput input;
+  std::uint32_t expert = 0;  // the first that it is of
 };
 
 constexpr Reader kReaders[] = {
-    {"attn_q", ProductInput::kAttention},        {"attn_k", ProductInput::kAttention},
-    {"attn_v", ProductInput::kAttention},        {"attn_qkv", ProductInput::kAttention},
-    {"attn_gate", ProductInput::kAttention},     {"ssm_beta", ProductInput::kAttention},
-    {"ssm_alpha", ProductInput::kAttention},     {"attn_output", ProductInput::kAttentionOut},
-    {"ssm_out", ProductInput::kAttentionOut},    {"ffn_gate", ProductInput::kFeedForward},
-    {"ffn_up", ProductInput::kFeedForward},      {"ffn_gate_exps", ProductInput::kFeedForward},
-    {"ffn_up_exps", ProductInput::kFeedForward}, {"ffn_gate_up_exps", ProductInput::kFeedForward},
-    {"ffn_down", ProductInput::kDown},           {"ffn_down_exps", ProductInput::kDown},
+    {"attn_q", ProductInput::kAttention},
+    {"attn_k", ProductInput::kAttention},
+    {"attn_v", ProductInput::kAttention},
+    {"attn_qkv", ProductInput::kAttention},
+    {"attn_gate", ProductInput::kAttention},
+    {"ssm_beta", ProductInput::kAttention},
+    {"ssm_alpha", ProductInput::kAttention},
+    {"attn_output", ProductInput::kAttentionOut},
+    {"ssm_out", ProductInput::kAttentionOut},
+    {"ffn_gate", ProductInput::kFeedForward},
+    {"ffn_up", ProductInput::kFeedForward},
+    {"ffn_gate_exps", ProductInput::kFeedForward},
+    {"ffn_up_exps", ProductInput::kFeedForward},
+    {"ffn_gate_up_exps", ProductInput::kFeedForward},
+    {"ffn_gate_shexp", ProductInput::kFeedForward, kSharedExpert},
+    {"ffn_up_shexp", ProductInput::kFeedForward, kSharedExpert},
+    {"ffn_down_shexp", ProductInput::kDown, kSharedExpert},
+    {"ffn_down", ProductInput::kDown},
+    {"ffn_down_exps", ProductInput::kDown},
 };
 
 struct Place {
   ProductInput input;
   std::uint32_t layer;
+  std::uint32_t expert;  // the first, where there are several
 };
 
 std::optional<Place> place_of(std::string_view name, bool has_output) {
   if (name == (has_output ? "output.weight" : "token_embd.weight")) {
-    return Place{ProductInput::kOutput, 0};
+    return Place{ProductInput::kOutput, 0, 0};
   }
   constexpr std::string_view kBegin = "blk.";
   if (!name.starts_with(kBegin)) return std::nullopt;
@@ -41,7 +54,7 @@ std::optional<Place> place_of(std::string_view name, bool has_output) {
   const std::string_view rest(after + 1, end);
   for (const Reader& reader : kReaders) {
     if (rest.starts_with(reader.name) && rest.substr(reader.name.size()) == ".weight") {
-      return Place{reader.input, layer};
+      return Place{reader.input, layer, reader.expert};
     }
   }
   return std::nullopt;
@@ -67,17 +80,18 @@ Importance ImportanceCollector::result(const GgufFile& file) const {
   const bool has_output = file.find_tensor("output.weight") != nullptr;
   for (const GgufTensor& tensor : file.tensors()) {
     const auto place = place_of(tensor.name, has_output);
-    if (place) fill(tensor, place->input, place->layer, importance);
+    if (place) fill(tensor, place->input, place->layer, place->expert, importance);
   }
   return importance;
 }
 
 void ImportanceCollector::fill(const GgufTensor& tensor, ProductInput input, std::uint32_t layer,
-                               Importance& importance) const {
+                               std::uint32_t first_expert, Importance& importance) const {
   const std::uint64_t n_cols = tensor.shape[0];
   const std::uint64_t n_matrices = tensor.shape[2] * tensor.shape[3];
   for (std::uint64_t matrix = 0; matrix < n_matrices; ++matrix) {
-    const auto found = sums_.find({input, layer, static_cast<std::uint32_t>(matrix)});
+    const std::uint32_t expert = first_expert + static_cast<std::uint32_t>(matrix);
+    const auto found = sums_.find({input, layer, expert});
     if (found == sums_.end() || found->second.squares.size() != n_cols) continue;
     Importance::Entry& entry = importance.entry(tensor.name, n_cols, n_matrices);
     entry.counts[matrix] = static_cast<float>(found->second.n_rows);

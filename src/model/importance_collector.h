@@ -29,7 +29,7 @@ class ImportanceCollector final : public InputObserver {
   };
 
   void fill(const GgufTensor& tensor, ProductInput input, std::uint32_t layer,
-            Importance& importance) const;
+            std::uint32_t first_expert, Importance& importance) const;
 
   std::map<std::tuple<ProductInput, std::uint32_t, std::uint32_t>, Sums> sums_;
 };

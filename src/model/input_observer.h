@@ -15,6 +15,9 @@ enum class ProductInput : std::uint8_t {
   kOutput         // of the output matrix; layer is 0
 };
 
+// Stands for the expert that all tokens use.
+inline constexpr std::uint32_t kSharedExpert = ~std::uint32_t{0};
+
 class InputObserver {
  public:
   virtual ~InputObserver() = default;

@@ -59,6 +59,9 @@ Result<LayerWeights> load_layer(const LayerTensors& tensors, Packer& pack) {
   if (tensors.router.matrix.n_rows != 0) {
     JARIP_TRY(out.router, load_projection(tensors.router, pack));
   }
+  if (tensors.shared_gate.n_rows != 0) {
+    JARIP_TRY(out.shared_gate, pack(tensors.shared_gate));
+  }
   for (const FeedForwardTensors& expert : tensors.experts) {
     FeedForward& to = out.experts.emplace_back();
     JARIP_TRY(to.gate, load_projection(expert.gate, pack));
@@ -80,7 +83,7 @@ std::size_t RecurrentWeights::memory_bytes() const {
 }
 
 std::size_t LayerWeights::memory_bytes() const {
-  std::size_t sum = recurrent.memory_bytes();
+  std::size_t sum = recurrent.memory_bytes() + shared_gate.memory_bytes();
   for (const auto* vector : {&attention_norm, &attention_post_norm, &ff_norm, &ff_post_norm,
                              &query_norm, &key_norm, &sinks}) {
     sum += vector->size() * sizeof(float);

@@ -44,6 +44,7 @@ struct LayerWeights {
   Projection query, key, value, attention_out;  // empty in recurrent layers
   RecurrentWeights recurrent;                   // empty in others
   Projection router;
+  PackedMatrix shared_gate;
   std::vector<FeedForward> experts;
 
   [[nodiscard]] std::size_t memory_bytes() const;

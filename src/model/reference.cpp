@@ -53,7 +53,8 @@ struct DenseLayer {
         beta(read_projection(stored.recurrent.beta)),
         alpha(read_projection(stored.recurrent.alpha)),
         delta_out(read_projection(stored.recurrent.out)),
-        router(read_projection(stored.router)) {
+        router(read_projection(stored.router)),
+        shared_gate(read_matrix(stored.shared_gate)) {
     for (const FeedForwardTensors& expert : stored.experts) {
       experts.push_back(
           {read_projection(expert.gate), read_projection(expert.up), read_projection(expert.down)});
@@ -74,6 +75,7 @@ struct DenseLayer {
   DenseProjection query, key, value, attention_out;
   DenseProjection mixed, delta_gate, beta, alpha, delta_out;  // of recurrent layers
   DenseProjection router;
+  Dense shared_gate;
   std::vector<DenseExpert> experts;
 };
 
@@ -283,6 +285,11 @@ class Reference final : public Model {
     for (const std::size_t i : order) {
       const float weight = std::exp(scores[i] - scores[order[0]]) / sum * config_.expert_scale;
       const std::vector<float> given = feed_forward(w.experts[i], normed);
+      for (std::size_t j = 0; j < out.size(); ++j) out[j] += weight * given[j];
+    }
+    if (config_.n_experts_shared != 0) {
+      const float weight = 1.0F / (1.0F + std::exp(-multiply(w.shared_gate, normed)[0]));
+      const std::vector<float> given = feed_forward(w.experts.back(), normed);
       for (std::size_t j = 0; j < out.size(); ++j) out[j] += weight * given[j];
     }
     return out;

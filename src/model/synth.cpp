@@ -189,6 +189,13 @@ class TensorList {
     add_matrix(prefix + "ffn_down_exps.weight", favoured, shape_.d_model, shape_.d_ff,
                residual_gain(), n);
     add_bias(bias, prefix + "ffn_down_exps.bias", shape_.d_model, n);
+    if (!row_.shared_expert) return;
+    add_vector(prefix + "ffn_gate_inp_shexp.weight", shape_.d_model, 0,
+               1 / std::sqrt(static_cast<float>(shape_.d_model)));
+    add_matrix(prefix + "ffn_gate_shexp.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+    add_matrix(prefix + "ffn_up_shexp.weight", formats_.matrix, shape_.d_ff, shape_.d_model);
+    add_matrix(prefix + "ffn_down_shexp.weight", favoured, shape_.d_model, shape_.d_ff,
+               residual_gain());
   }
   [[nodiscard]] float residual_gain() const {
     return 1 / std::sqrt(2 * static_cast<float>(n_layers_));

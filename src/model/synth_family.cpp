@@ -57,6 +57,12 @@ constexpr SynthFamily kFamilies[] = {
      .n_experts = 8,
      .n_experts_used = 4},
     {.name = "qwen35", .architecture = "qwen35", .least_layers = 5},
+    {.name = "qwen35moe",
+     .architecture = "qwen35moe",
+     .least_layers = 5,
+     .output = true,
+     .n_experts = 8,
+     .n_experts_used = 3},
 };
 
 constexpr std::uint32_t kAttentionPeriod = 4;  // of models with recurrent layers
@@ -137,6 +143,9 @@ void add_family_config(GgufWriter& writer, const SynthShape& shape, const SynthF
     writer.add_u32(prefix + "expert_count", family.n_experts)
         .add_u32(prefix + "expert_used_count", family.n_experts_used)
         .add_u32(prefix + "expert_feed_forward_length", shape.d_ff);
+    if (row.shared_expert) {
+      writer.add_u32(prefix + "expert_shared_feed_forward_length", shape.d_ff);
+    }
   }
   if (row.multipliers) {
     writer.add_f32(prefix + "logit_scale", 0.5F)

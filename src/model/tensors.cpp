@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace jarip {
@@ -52,20 +53,23 @@ Result<void> find_recurrent(TensorFinder& finder, const ModelConfig& config,
   return {};
 }
 
+// suffix: of the matrices' names.
 Result<FeedForwardTensors> find_feed_forward(TensorFinder& finder, const ModelConfig& config,
-                                             const std::string& prefix) {
+                                             const std::string& prefix, std::string_view suffix) {
   const std::uint32_t d_ff = config.d_ff;
+  const auto find = [&](const char* name, std::uint32_t n_rows, std::uint32_t n_cols) {
+    return finder.projection(fmt::format("{}{}{}", prefix, name, suffix), n_rows, n_cols);
+  };
   FeedForwardTensors out;
-  if (finder.has(prefix + "ffn_gate.weight")) {
-    JARIP_TRY(out.gate, finder.projection(prefix + "ffn_gate", d_ff, config.d_model));
-    JARIP_TRY(out.up, finder.projection(prefix + "ffn_up", d_ff, config.d_model));
+  if (finder.has(fmt::format("{}ffn_gate{}.weight", prefix, suffix))) {
+    JARIP_TRY(out.gate, find("ffn_gate", d_ff, config.d_model));
+    JARIP_TRY(out.up, find("ffn_up", d_ff, config.d_model));
   } else {  // both in one
-    JARIP_TRY(const StoredProjection both,
-              finder.projection(prefix + "ffn_up", 2 * d_ff, config.d_model));
+    JARIP_TRY(const StoredProjection both, find("ffn_up", 2 * d_ff, config.d_model));
     out.gate = rows_of(both, 0, d_ff);
     out.up = rows_of(both, d_ff, d_ff);
   }
-  JARIP_TRY(out.down, finder.projection(prefix + "ffn_down", config.d_model, d_ff));
+  JARIP_TRY(out.down, find("ffn_down", config.d_model, d_ff));
   return out;
 }
 
@@ -84,6 +88,10 @@ Result<void> find_experts(TensorFinder& finder, const ModelConfig& config,
     out.experts.push_back({rows_of(gate, i * d_ff, d_ff), rows_of(up, i * d_ff, d_ff),
                            rows_of(down, i * config.d_model, config.d_model)});
   }
+  if (config.n_experts_shared == 0) return {};
+  JARIP_TRY(out.experts.emplace_back(), find_feed_forward(finder, config, prefix, "_shexp"));
+  JARIP_TRY(out.shared_gate,
+            finder.matrix(prefix + "ffn_gate_inp_shexp.weight", 1, config.d_model));
   return {};
 }
 
@@ -107,7 +115,7 @@ Result<LayerTensors> find_layer(TensorFinder& finder, const ModelConfig& config,
   if (config.n_experts != 0) {
     JARIP_CHECK(find_experts(finder, config, prefix, out));
   } else {
-    JARIP_TRY(out.experts.emplace_back(), find_feed_forward(finder, config, prefix));
+    JARIP_TRY(out.experts.emplace_back(), find_feed_forward(finder, config, prefix, ""));
   }
   return out;
 }

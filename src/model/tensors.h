@@ -40,10 +40,12 @@ struct LayerTensors {
   std::vector<float> sinks;                                // [n_heads]
   // [n_heads * head_dim, d_model], or twice as many rows: each head's, and then its gate's
   StoredProjection query;
-  StoredProjection key, value;              // [n_kv_heads * head_dim, d_model]
-  StoredProjection attention_out;           // [d_model, n_heads * head_dim]
-  StoredProjection router;                  // [n_experts, d_model]; no rows without experts
-  std::vector<FeedForwardTensors> experts;  // [n_experts], or one for all tokens
+  StoredProjection key, value;     // [n_kv_heads * head_dim, d_model]
+  StoredProjection attention_out;  // [d_model, n_heads * head_dim]
+  StoredProjection router;         // [n_experts, d_model]; no rows without experts
+  // [n_experts], and behind them the shared one, if there is one; or one for all tokens
+  std::vector<FeedForwardTensors> experts;
+  StoredMatrix shared_gate;  // [1, d_model]; no rows without a shared expert
   RecurrentTensors recurrent;
 };
 

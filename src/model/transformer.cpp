@@ -92,10 +92,10 @@ std::size_t Transformer::memory_bytes() const {
   std::size_t sum = embedding_.memory_bytes() + (output_ ? output_->memory_bytes() : 0);
   for (const LayerWeights& layer : layers_) sum += layer.memory_bytes();
   for (const auto* scratch :
-       {&angles_[0], &angles_[1], &residual_,    &normed_,      &queries_,       &keys_,
-        &attended_,  &hidden_,    &mixed_,       &last_,        &router_logits_, &gathered_,
-        &given_,     &gates_,     &mixes_,       &convolved_,   &delta_gates_,   &betas_,
-        &decays_,    &delta_out_, &narrowed_[0], &narrowed_[1], &narrowed_[2]}) {
+       {&angles_[0], &angles_[1], &residual_,  &normed_,      &queries_,       &keys_,
+        &attended_,  &hidden_,    &mixed_,     &last_,        &router_logits_, &shared_scores_,
+        &gathered_,  &given_,     &gates_,     &mixes_,       &convolved_,     &delta_gates_,
+        &betas_,     &decays_,    &delta_out_, &narrowed_[0], &narrowed_[1],   &narrowed_[2]}) {
     sum += scratch->size() * sizeof(float);
   }
   for (const auto& scratch : scratch_) sum += scratch.size() * sizeof(float);
@@ -249,7 +249,7 @@ void Transformer::plan(std::span<const SequenceChunk> chunks, const KvMemory& kv
 
 void Transformer::reserve_scratch() {
   const std::size_t n = n_tokens_;
-  n_uses_ = n_tokens_ * std::max(1U, config_.n_experts_used);
+  n_uses_ = n_tokens_ * std::max(1U, experts_each());
   grow(residual_, n * config_.d_model);
   grow(normed_, n * config_.d_model);
   grow(mixed_, n * config_.d_model);

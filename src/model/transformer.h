@@ -103,7 +103,7 @@ class Transformer final : public Model {
 
   // The feed-forward of many experts, transformer_experts.cpp.
   void run_experts(std::uint32_t layer);
-  void route(const Projection& router);
+  void route(const LayerWeights& w);
   void choose_experts(std::span<float> scores, std::span<ExpertUse> uses) const;
   void gather_rows();
   void combine(const LayerWeights& weights);
@@ -163,6 +163,10 @@ class Transformer final : public Model {
     return local_angles_ && config_.layers[layer].windowed ? 1 : 0;
   }
   [[nodiscard]] std::size_t head_offset(std::uint32_t layer, std::uint32_t kv_head) const;
+  // Experts that a token uses, the shared one included.
+  [[nodiscard]] std::uint32_t experts_each() const {
+    return config_.n_experts_used + config_.n_experts_shared;
+  }
   [[nodiscard]] std::uint32_t query_dim() const { return config_.n_heads * config_.head_dim; }
   [[nodiscard]] std::uint32_t kv_dim() const { return config_.n_kv_heads * config_.head_dim; }
 
@@ -223,9 +227,10 @@ class Transformer final : public Model {
   // expert lie together, in the order of tokens.
   std::uint32_t n_uses_ = 0;
   std::vector<float> router_logits_;         // [n_tokens, n_experts]
-  std::vector<ExpertUse> uses_;              // [n_tokens, n_experts_used], best first
-  std::vector<std::uint32_t> expert_begin_;  // [n_experts + 1]: its first row
-  std::vector<std::uint32_t> expert_next_;   // [n_experts]
+  std::vector<float> shared_scores_;         // [n_tokens], where an expert is shared
+  std::vector<ExpertUse> uses_;              // [n_tokens, experts_each()], best first, shared last
+  std::vector<std::uint32_t> expert_begin_;  // [all experts + 1]: its first row
+  std::vector<std::uint32_t> expert_next_;   // [all experts]
   std::vector<std::uint32_t> token_of_;      // [n_uses]
   std::vector<float> gathered_;              // [n_uses, d_model]
   std::vector<float> given_;                 // [n_uses, d_model]
