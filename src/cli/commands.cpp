@@ -499,15 +499,18 @@ Command declare_convert(ConvertOptions& options) {
   set.add_choice<std::optional<Pooling>>(
       {.name = "pooling",
        .value_name = "WORD",
-       .help = {"How an embedding model makes one vector of a text; auto is as modules.json says",
-                "임베딩 모델이 글 하나를 벡터 하나로 만드는 방법. auto면 modules.json을 따른다"},
+       .help = {"How an embedding model makes one vector of a text; auto is as modules.json says, "
+                "rank is for Qwen3-Reranker",
+                "임베딩 모델이 글 하나를 벡터 하나로 만드는 방법. auto면 modules.json을 따른다. "
+                "rank는 Qwen3-Reranker용이다"},
        .reach = Reach::kFlag},
       options.pooling,
       {{"auto", std::nullopt},
        {"none", Pooling::kNone},
        {"mean", Pooling::kMean},
        {"first", Pooling::kFirst},
-       {"last", Pooling::kLast}});
+       {"last", Pooling::kLast},
+       {"rank", Pooling::kRank}});
   declare_force(set, options.force);
   declare_threads(set, options.threads);
   return command;

@@ -12,12 +12,24 @@
 #include "convert/hub_folder.h"
 #include "convert/hub_tokenizer.h"
 #include "model/file_types.h"
+#include "model/tokenizer.h"
 #include "tensor/dequantize.h"
 
 namespace jarip {
 namespace {
 
 constexpr std::uint32_t kQuantizationVersion = 2;
+
+// Whose models answer yes or no: Qwen3-Reranker, and the words that it was trained with.
+constexpr std::string_view kRankingDecoder = "qwen3";
+constexpr std::string_view kRankingPrompt =
+    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and "
+    "the Instruct provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n"
+    "<|im_start|>user\n<Instruct>: Given a web search query, retrieve relevant passages that "
+    "answer "
+    "the query\n<Query>: {query}\n<Document>: {document}<|im_end|>\n<|im_start|>assistant\n"
+    "<think>\n\n</think>\n\n";
+constexpr std::string_view kLabels[] = {"yes", "no"};
 
 Result<const HubFamily*> find_family(const JsonFields& fields) {
   const boost::json::value* classes = fields.find("architectures");
@@ -49,11 +61,11 @@ Result<Pooling> choose_pooling(const HubFolder& folder, const JsonFields& config
                                const HubFamily& family, std::optional<Pooling> given) {
   const std::string_view model_class = config.find("architectures")->get_array()[0].get_string();
   if (model_class.ends_with("ForSequenceClassification")) return Pooling::kRank;
-  if (given == Pooling::kRank) {
+  if (given == Pooling::kRank && family.architecture != kRankingDecoder) {
     return fail(
         ErrorCode::kUnsupported,
-        "a model ranks by its classifier, of classes such as BertForSequenceClassification; "
-        "this one has none",
+        "a model ranks by its classifier, of classes such as BertForSequenceClassification, "
+        "or by its yes and no as Qwen3-Reranker does; this one has neither",
         "pooling");
   }
   if (given) return *given;
@@ -86,6 +98,34 @@ Result<std::uint64_t> count_tokens(std::span<const WeightView> views) {
                 std::string(kName));
   }
   return found->shape[1];
+}
+
+// The rows of the output matrix for the labels, in place of all of it.
+Result<void> keep_labels(const GgufFile& metadata, std::vector<WeightView>& views) {
+  JARIP_TRY(const Tokenizer tokenizer, Tokenizer::from_gguf(metadata));
+  auto output = std::ranges::find(views, "output.weight", &WeightView::name);
+  const bool is_tied = output == views.end();
+  if (is_tied) output = std::ranges::find(views, "token_embd.weight", &WeightView::name);
+  const std::uint64_t n_cols = output->shape[0];
+  WeightView labels;
+  labels.name = "cls.output.weight";
+  labels.shape = {n_cols, std::size(kLabels)};
+  std::vector<float> row(n_cols);
+  for (const std::string_view label : kLabels) {
+    const auto id = tokenizer.find_token(label);
+    if (!id || output->shape.size() != 2 || *id >= output->shape[1]) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("the tokenizer has no token \"{}\", by which a model ranks", label),
+                  "pooling");
+    }
+    std::vector<std::byte> bytes(row_bytes(output->format, n_cols));
+    read_weights(*output, *id * n_cols, n_cols, bytes);
+    dequantize_row(output->format, bytes, row);
+    labels.own.insert(labels.own.end(), row.begin(), row.end());
+  }
+  if (!is_tied) views.erase(output);
+  views.push_back(std::move(labels));
+  return {};
 }
 
 Result<void> check_classifier(std::span<const WeightView> views) {
@@ -126,8 +166,14 @@ Result<std::unique_ptr<HubModel>> HubModel::open(const std::filesystem::path& pa
       .add_u32("general.quantization_version", kQuantizationVersion)
       .add_u32(config.key("vocab_size"), static_cast<std::uint32_t>(n_vocab));
   JARIP_CHECK(convert_tokenizer(folder, n_vocab, writer));
+  const bool by_words = chosen == Pooling::kRank && !family->is_encoder;
+  if (by_words) {
+    writer.add_string("tokenizer.chat_template.rerank", kRankingPrompt)
+        .add_strings(config.key("classifier.output_labels"), {kLabels[0], kLabels[1]});
+  }
   model->head_ = writer.head();
   JARIP_TRY(model->metadata_, GgufFile::parse(model->head_));
+  if (by_words) JARIP_CHECK(keep_labels(model->metadata_, model->views_));
   JARIP_CHECK(model->list_tensors());
   return model;
 }
@@ -158,10 +204,16 @@ Result<std::span<const std::byte>> HubModel::read(const GgufTensor& tensor, std:
 
 void HubModel::release(const GgufTensor& tensor, std::uint64_t first, std::uint64_t n) const {
   const WeightView& view = views_[static_cast<std::size_t>(&tensor - tensors_.data())];
-  // Whole, with its last stretch: the stretches of one tensor are read in any order, but all of
-  // them before those of tensors far behind it.
-  if (first + n != tensor.n_elements) return;
-  for (const SafeTensor* part : view.parts) weights_.release(part->data);
+  if (view.lies_in_order()) {
+    const std::uint64_t per_part = view.n_elements() / view.parts.size();
+    const SafeTensor& part = *view.parts[first / per_part];
+    const std::uint64_t each = format_row(*part.format).block_bytes;
+    const std::uint64_t begin = first % per_part;
+    weights_.release(part.data.subspan(begin * each, std::min(n, per_part - begin) * each));
+  } else if (first + n == tensor.n_elements) {
+    // Stretches take what they need from anywhere; what is read once more is fetched again.
+    for (const SafeTensor* part : view.parts) weights_.release(part->data);
+  }
 }
 
 }  // namespace jarip

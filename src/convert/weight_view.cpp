@@ -134,6 +134,11 @@ std::uint64_t WeightView::n_elements() const {
   return n;
 }
 
+bool WeightView::lies_in_order() const {
+  const bool by_rows = strides.row == shape[0] && strides.column == 1 && strides.first == 0;
+  return own.empty() && by_rows && rope_half == 0 && tiles.size == 0 && scales == nullptr;
+}
+
 void read_weights(const WeightView& view, std::uint64_t first, std::uint64_t n,
                   std::span<std::byte> out) {
   if (!view.own.empty()) {

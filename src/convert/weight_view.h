@@ -44,6 +44,8 @@ struct WeightView {
   const SafeTensor* scales = nullptr;  // of MXFP4: parts hold the blocks' nibbles
 
   [[nodiscard]] std::uint64_t n_elements() const;
+  // Whether weights follow each other in the parts as they do in the view.
+  [[nodiscard]] bool lies_in_order() const;
 };
 
 // Weights [first, first + n) of the view, in its format. first and n are multiples of its blocks;

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import folders
@@ -117,6 +118,22 @@ def test_more_ends_than_a_file_can_name_are_refused(jarip, folder, tmp_path):
         json.dumps({"eos_token_id": [299, 40, 41, 42]}))
     done = jarip("convert", folder, tmp_path / "out.gguf")
     assert done.returncode != 0 and "eos_token_id" in done.stderr
+
+
+def test_memory_does_not_grow_with_the_model(tmp_path):
+    tensors = folders.tensors_of("Qwen3", folders.config_of("Qwen3"))
+    tensors["model.layers.0.mlp.up_proj.weight"] = np.zeros((1 << 20, 128), np.float16)
+    folder = folders.write_folder(tmp_path / "big", "Qwen3", tensors)
+    assert (folder / "model.safetensors").stat().st_size > 256 << 20
+    # Asked of a small process: a child's peak begins with what its parent had.
+    ask = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+           "capture_output=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    done = subprocess.run([sys.executable, "-c", ask, BINARY, "convert", folder,
+                           tmp_path / "out.gguf", "--format", "q8_0"], check=True,
+                          capture_output=True, text=True)
+    peak_mib = int(done.stdout) >> 10
+    print(f"{peak_mib} MiB")
+    assert peak_mib < 128
 
 
 def test_ctrl_c_stops_and_leaves_nothing(tmp_path):

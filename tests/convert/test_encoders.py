@@ -1,6 +1,7 @@
 """Vectors and scores of converted encoders beside a forward pass in NumPy over the original folder,
 and how their texts are cut and pooled."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import gguf
 import numpy as np
 import pytest
 from conftest import SUPPORT
+from fidelity_metrics import read_logits
 
 POOLED = {"mean_tokens": (1, lambda states: states.mean(axis=0)),
           "cls_token": (2, lambda states: states[0]),
@@ -69,6 +71,37 @@ def test_a_decoder_that_pools_is_a_model_that_embeds(convert, tmp_path):
                                                                     folder / source)
     fields = gguf.GGUFReader(convert(folder)).fields
     assert fields["qwen3.pooling_type"].contents() == 3
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_decoder_that_ranks_weighs_its_yes_against_its_no(tied, convert, tmp_path):
+    tokens = folders.tokenizer()
+    tokens["model"]["vocab"] |= {"ye": 300, "yes": 301}
+    tokens["model"]["merges"] += [["y", "e"], ["ye", "s"]]
+    tensors = folders.tensors_of("Qwen3", {**folders.config_of("Qwen3"),
+                                           "tie_word_embeddings": tied})
+    models = []
+    for kind, arguments in (("writes", ()), ("ranks", ("--pooling", "rank"))):
+        folder = folders.write_folder(tmp_path / kind, "Qwen3", tensors, tie_word_embeddings=tied)
+        (folder / "tokenizer.json").write_text(json.dumps(tokens))
+        models.append(convert(folder, *arguments))
+    scores = ours(models[1], tmp_path)[:, 0]
+    no = tokens["model"]["vocab"]["no"]
+    logits = read_logits_of(models[0], tmp_path)
+    wanted = np.array([row[301] - row[no] for row in logits])
+    assert np.abs(scores - wanted).max() < 5e-3
+    fields = gguf.GGUFReader(models[1]).fields
+    assert "{query}" in fields["tokenizer.chat_template.rerank"].contents()
+    assert fields["qwen3.classifier.output_labels"].contents() == ["yes", "no"]
+
+
+def read_logits_of(model, scratch):
+    """Those of each text's last token."""
+    out = scratch / "logits"
+    subprocess.run([SUPPORT / "logits_dump", model, "optimized", scratch / "texts.ids", out],
+                   check=True, capture_output=True)
+    ends = np.cumsum([len(text) for text in texts()])
+    return read_logits(out, int(ends[-1]))[ends - 1]
 
 
 def test_wordpieces_and_what_stands_around_a_text(convert, tmp_path):
