@@ -45,12 +45,16 @@ Result<void> add_shape(const HubConfig& config, GgufWriter& writer, ConvertedCon
   }
   JARIP_TRY(const std::uint32_t n_ctx, config.count("max_position_embeddings"));
   JARIP_TRY(const std::uint32_t d_model, config.count("hidden_size"));
-  JARIP_TRY(const std::uint32_t d_ff, config.count("intermediate_size"));
+  JARIP_TRY(auto d_ff, config.count_if("intermediate_size"));
+  if (!d_ff) {  // all layers have experts
+    JARIP_TRY(d_ff, config.count_if("moe_intermediate_size"));
+  }
+  if (!d_ff) return config.fields().corrupt("intermediate_size", "is missing");
   JARIP_TRY(const double eps, config.number("rms_norm_eps"));
   writer.add_u32(config.key("block_count"), facts.n_layers)
       .add_u32(config.key("context_length"), n_ctx)
       .add_u32(config.key("embedding_length"), d_model)
-      .add_u32(config.key("feed_forward_length"), d_ff)
+      .add_u32(config.key("feed_forward_length"), *d_ff)
       .add_u32(config.key("attention.head_count"), facts.n_heads)
       .add_u32(config.key("attention.head_count_kv"), facts.n_kv_heads)
       .add_f32(config.key("attention.layer_norm_rms_epsilon"), static_cast<float>(eps));
@@ -100,6 +104,10 @@ Result<void> add_experts(const HubConfig& config, GgufWriter& writer, ConvertedC
     JARIP_TRY(d_ff, config.count("intermediate_size"));
   }
   writer.add_u32(config.key("expert_feed_forward_length"), *d_ff);
+  JARIP_TRY(const auto shared, config.count_if("shared_expert_intermediate_size"));
+  if (shared && *shared != 0) {
+    writer.add_u32(config.key("expert_shared_feed_forward_length"), *shared);
+  }
   return {};
 }
 

@@ -72,6 +72,17 @@ constexpr NameRule kQwenExperts[] = {
      Change::kExpert},
 };
 
+constexpr NameRule kSharedExperts[] = {
+    {"model.layers.#.mlp.gate.weight", "blk.#.ffn_gate_inp.weight"},
+    {"model.layers.#.mlp.experts.gate_up_proj", "blk.#.ffn_gate_exps.weight", Change::kFirstHalf},
+    {"model.layers.#.mlp.experts.gate_up_proj", "blk.#.ffn_up_exps.weight", Change::kLastHalf},
+    {"model.layers.#.mlp.experts.down_proj", "blk.#.ffn_down_exps.weight"},
+    {"model.layers.#.mlp.shared_expert_gate.weight", "blk.#.ffn_gate_inp_shexp.weight"},
+    {"model.layers.#.mlp.shared_expert.gate_proj.weight", "blk.#.ffn_gate_shexp.weight"},
+    {"model.layers.#.mlp.shared_expert.up_proj.weight", "blk.#.ffn_up_shexp.weight"},
+    {"model.layers.#.mlp.shared_expert.down_proj.weight", "blk.#.ffn_down_shexp.weight"},
+};
+
 // Gate and up matrix take turns by the row. They are in blocks, or on their side in 16 bits.
 constexpr NameRule kGptOssExperts[] = {
     {"model.layers.#.self_attn.sinks", "blk.#.attn_sinks.weight"},
@@ -294,6 +305,11 @@ constexpr Guard kNomicGuards[] = {
 constexpr Guard kQwen35Guards[] = {
     {"attn_output_gate", "true"}, {"attention_bias", "false"}, {"num_experts", "0"}};
 
+constexpr Guard kQwen35MoeGuards[] = {
+    {"attn_output_gate", "true"}, {"attention_bias", "false"},
+    {"norm_topk_prob", "true"},   {"decoder_sparse_step", "1"},
+    {"mlp_only_layers", "[]"},    {"shared_expert_intermediate_size", "*"}};
+
 constexpr Default kQwen35Defaults[] = {
     {"partial_rotary_factor", 0.25}, {"full_attention_interval", 4}, {"linear_conv_kernel_dim", 4}};
 constexpr Default kLlamaDefaults[] = {{"rope_theta", 10000}, {"rms_norm_eps", 1e-6}};
@@ -349,6 +365,14 @@ constexpr HubFamily kFamilies[] = {
      .names = {kEnds, kHeads, kValues, kGemmaHeadNorms, kQwen35Norms, kFeedForward, kDeltaNet,
                kUnusedEyes},
      .guards = kQwen35Guards,
+     .defaults = kQwen35Defaults,
+     .partly_rotated = true,
+     .recurrent = true},
+    {.name = "Qwen3_5Moe",
+     .architecture = "qwen35moe",
+     .names = {kEnds, kHeads, kValues, kGemmaHeadNorms, kQwen35Norms, kSharedExperts, kDeltaNet,
+               kUnusedEyes},
+     .guards = kQwen35MoeGuards,
      .defaults = kQwen35Defaults,
      .partly_rotated = true,
      .recurrent = true},

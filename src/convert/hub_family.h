@@ -16,8 +16,10 @@ enum class Change : std::uint8_t {
   kSkip,       // GGUF has no use for it
   kRopeQuery,  // rows of a head: (i, i + half) become neighbours, as GGUF's llama rotates them
   kRopeKey,
-  kPlusOne,      // norms that are written as their distance from one
-  kExpert,       // one matrix of many, which become one tensor
+  kPlusOne,    // norms that are written as their distance from one
+  kExpert,     // one matrix of many, which become one tensor
+  kFirstHalf,  // of the rows of each expert's matrix
+  kLastHalf,
   kOnItsSide,    // a matrix whose rows are columns
   kEvenColumns,  // the same of one whose columns are two matrices' in turn
   kOddColumns,

@@ -67,8 +67,9 @@ bool matches(std::string_view rule, std::string_view pattern) {
 }
 
 bool is_kept_exact(std::string_view name) {
-  constexpr std::string_view kParts[] = {"_norm.weight", "ffn_gate_inp.", "position_embd.",
-                                         "token_types.", "attn_sinks.",   "ssm_conv1d."};
+  constexpr std::string_view kParts[] = {"_norm.weight",   "ffn_gate_inp.", "ffn_gate_inp_shexp.",
+                                         "position_embd.", "token_types.",  "attn_sinks.",
+                                         "ssm_conv1d."};
   return !name.ends_with(".weight") ||
          std::ranges::any_of(kParts, [&](std::string_view part) { return name.contains(part); });
 }
@@ -262,6 +263,9 @@ class ViewMaker {
       case Change::kPlusOne:
         view.plus_one = true;
         return {};
+      case Change::kFirstHalf:
+      case Change::kLastHalf:
+        return halve_rows(rule.change, tensor, view);
       case Change::kOnItsSide:
       case Change::kEvenColumns:
       case Change::kOddColumns:
@@ -317,6 +321,16 @@ class ViewMaker {
                                          n_rows, n_heads));
     }
     view.rope_half = static_cast<std::uint32_t>(n_rows / n_heads / 2);
+    return {};
+  }
+
+  // [experts, rows of two matrices, columns] as [experts, rows, columns] of one.
+  static Result<void> halve_rows(Change change, const SafeTensor& tensor, WeightView& view) {
+    if (view.shape.size() != 3 || view.shape[1] % 2 != 0) {
+      return corrupt(tensor, "isn't two matrices for each expert");
+    }
+    view.shape[1] /= 2;
+    if (change == Change::kLastHalf) view.strides.first = view.shape[0] * view.shape[1];
     return {};
   }
 

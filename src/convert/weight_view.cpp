@@ -135,7 +135,10 @@ std::uint64_t WeightView::n_elements() const {
 }
 
 bool WeightView::lies_in_order() const {
-  const bool by_rows = strides.row == shape[0] && strides.column == 1 && strides.first == 0;
+  // Half a matrix of each expert doesn't.
+  const bool whole = shape.size() < 3 || parts.size() != 1 || strides.matrix == shape[0] * shape[1];
+  const bool by_rows =
+      whole && strides.row == shape[0] && strides.column == 1 && strides.first == 0;
   return own.empty() && by_rows && rope_half == 0 && tiles.size == 0 && scales == nullptr;
 }
 

@@ -84,6 +84,9 @@ CONFIGS = {
                "quantization_config": {"quant_method": "mxfp4"},
                "rope_scaling": {**YARN, "truncate": True}, **EXPERTS},
 }
+CONFIGS["Qwen3_5Moe"] = {
+    **CONFIGS["Qwen3_5"], "model_type": "qwen3_5_moe", "num_experts": 6, "num_experts_per_tok": 2,
+    "moe_intermediate_size": 96, "shared_expert_intermediate_size": 96}
 
 
 def model_class(name):
@@ -139,7 +142,7 @@ def tensors_of(name, config):
     family = name.split("-")[0]
     weights = Weights()
     d, d_ff = config["hidden_size"], config["intermediate_size"]
-    around_one = 0.0 if family.startswith("Gemma") or family == "Qwen3_5" else 1.0
+    around_one = 0.0 if family.startswith("Gemma") or family.startswith("Qwen3_5") else 1.0
     weights.matrix("model.embed_tokens.weight", N_ROWS, d)
     weights.norm("model.norm.weight", d, around_one)
     if not config["tie_word_embeddings"]:
@@ -190,12 +193,12 @@ def add_attention(weights, prefix, family, config, mean):
         weights.matrix(f"{prefix}o_proj.weight", d, q)
         return
     biased = family == "Qwen2" or config["attention_bias"]
-    q_rows = 2 * q if family == "Qwen3_5" else q  # a gate beside each query
+    q_rows = 2 * q if family.startswith("Qwen3_5") else q  # a gate beside each query
     for name, n_rows, n_cols in (("q", q_rows, d), ("k", kv, d), ("v", kv, d), ("o", d, q)):
         weights.matrix(f"{prefix}{name}_proj.weight", n_rows, n_cols)
         if biased and (name != "o" or family != "Qwen2"):
             weights.bias(f"{prefix}{name}_proj.bias", n_rows)
-    if family in ("Qwen3", "Qwen3Moe", "Qwen3_5", "Gemma3", "Exaone4", "Olmo2", "Olmo3"):
+    if family.startswith(("Qwen3", "Gemma3", "Exaone4", "Olmo")):
         whole = family.startswith("Olmo")
         weights.norm(f"{prefix}q_norm.weight", q if whole else head, mean)
         weights.norm(f"{prefix}k_norm.weight", kv if whole else head, mean)
@@ -221,6 +224,15 @@ def add_feed_forward(weights, prefix, family, config, d, d_ff):
         weights.bias(f"{prefix}experts.gate_up_proj_bias", n, 2 * d_ff)
         weights.blocks(f"{prefix}experts.down_proj", n, d, d_ff)
         weights.bias(f"{prefix}experts.down_proj_bias", n, d)
+    elif family == "Qwen3_5Moe":
+        n, d_ff = config["num_experts"], config["moe_intermediate_size"]
+        weights.matrix(f"{prefix}gate.weight", n, d)
+        weights.matrix(f"{prefix}experts.gate_up_proj", n, 2 * d_ff, d)
+        weights.matrix(f"{prefix}experts.down_proj", n, d, d_ff)
+        weights.matrix(f"{prefix}shared_expert_gate.weight", 1, d)
+        weights.matrix(f"{prefix}shared_expert.gate_proj.weight", d_ff, d)
+        weights.matrix(f"{prefix}shared_expert.up_proj.weight", d_ff, d)
+        weights.matrix(f"{prefix}shared_expert.down_proj.weight", d, d_ff)
     elif family == "Qwen3Moe":
         weights.matrix(f"{prefix}gate.weight", config["num_experts"], d)
         d_ff = config["moe_intermediate_size"]
