@@ -23,9 +23,12 @@ WORK = ROOT / "build" / "fuzz"
 
 
 def find_targets():
-    """Names that fuzz/CMakeLists.txt declares: a target that was not built is then noticed."""
+    """Names that fuzz/CMakeLists.txt declares: a target that was not built is then noticed. So is a
+    corpus whose target isn't found there."""
     text = (ROOT / "fuzz" / "CMakeLists.txt").read_text(encoding="utf-8")
-    return re.findall(r"^\s*jarip_fuzzer\((\w+)", text, re.MULTILINE)
+    declared = re.findall(r"^\s*jarip_fuzzer\((\w+)", text, re.MULTILINE)
+    corpora = sorted(folder.name for folder in CORPORA.iterdir() if folder.is_dir())
+    return declared + [name for name in corpora if name not in declared]
 
 
 def run_target(name, seconds):
