@@ -406,6 +406,12 @@ void declare_eval_settings(OptionSet& set, EvalOptions& options) {
                 "절반"},
        .reach = Reach::kFlag},
       options.skip, {0, 65535});
+  set.add_text({.name = "lora",
+                .value_name = "PATH",
+                .help = {"An adapter of the model: a GGUF file, or a folder as PEFT saves it",
+                         "모델에 쓸 어댑터. GGUF 파일 또는 PEFT가 저장한 폴더"},
+                .reach = Reach::kFlag},
+               options.lora);
   declare_json(set, options.json);
   declare_compute_settings(set, options.loading);
 }
@@ -470,18 +476,22 @@ Command declare_convert(ConvertOptions& options) {
            "honoured exactly is refused by its name.\n"
            "\n"
            "  jarip convert Qwen3-0.6B\n"
-           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m",
+           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m\n"
+           "  jarip convert my-lora --base qwen3-0.6b",
            "원본은 config.json, 토크나이저 파일, .safetensors 가중치가 든 폴더다. 형식을 적지\n"
            "않으면 가중치의 정밀도를 그대로 둔다. 그대로 옮길 수 없는 것은 이름을 대고 거절한다.\n"
            "\n"
            "  jarip convert Qwen3-0.6B\n"
-           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m"},
+           "  jarip convert Qwen3-0.6B small.gguf --format q4_k_m\n"
+           "  jarip convert my-lora --base qwen3-0.6b"},
       .run = [&options] { return run_convert(options); }};
   OptionSet& set = command.options;
-  set.add_argument("SOURCE",
-                   {"A folder, or a .safetensors file beside its config.json",
-                    "폴더, 또는 config.json 옆의 .safetensors 파일"},
-                   options.source);
+  set.add_argument(
+      "SOURCE",
+      {"A folder, or a .safetensors file beside its config.json; or a LoRA adapter's "
+       "folder, as PEFT saves it",
+       "폴더, config.json 옆의 .safetensors 파일, 또는 PEFT가 저장한 LoRA 어댑터의 폴더"},
+      options.source);
   set.add_argument("OUTPUT",
                    {"Where to write; without it, SOURCE.gguf or SOURCE-FORMAT.gguf in this folder",
                     "쓸 파일. 없으면 이 폴더의 원본.gguf 또는 원본-형식.gguf"},
@@ -511,6 +521,11 @@ Command declare_convert(ConvertOptions& options) {
        {"first", Pooling::kFirst},
        {"last", Pooling::kLast},
        {"rank", Pooling::kRank}});
+  set.add_text({.name = "base",
+                .value_name = "MODEL",
+                .help = {"The model that an adapter is for", "어댑터의 바탕이 되는 모델"},
+                .reach = Reach::kFlag},
+               options.base);
   declare_force(set, options.force);
   declare_threads(set, options.threads);
   return command;

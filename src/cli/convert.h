@@ -12,6 +12,7 @@ namespace jarip {
 
 struct ConvertOptions {
   std::string source;                 // a folder, or a .safetensors file beside its config.json
+  std::optional<std::string> base;    // of an adapter: the model that it is for
   std::optional<std::string> output;  // none: named after the source, in this folder
   std::optional<FileType> format;     // none: weights stay as they are
   std::optional<Pooling> pooling;     // none: as the folder says

@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "cli/divergence.h"
 #include "cli/interrupt.h"
+#include "cli/open_adapter.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/text_chunks.h"
@@ -24,6 +25,7 @@ namespace {
 struct Reading {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
+  std::unique_ptr<Adapter> adapter = {};  // of the model that is measured, where there is one
 };
 
 Result<Reading> load(const std::string& name, const EvalOptions& options, ThreadPool& pool) {
@@ -51,6 +53,18 @@ Result<Reading> load(const std::string& name, const EvalOptions& options, Thread
                 "chunk");
   }
   return Reading{std::make_unique<Tokenizer>(std::move(tokenizer)), *std::move(model)};
+}
+
+Result<Reading> load_measured(const EvalOptions& options, ThreadPool& pool) {
+  if (options.lora && options.loading.path == ComputePath::kReference) {
+    return fail(ErrorCode::kUnsupported, "the reference path has no adapters; leave --path out",
+                "lora");
+  }
+  JARIP_TRY(Reading own, load(options.model, options, pool));
+  if (options.lora) {
+    JARIP_TRY(own.adapter, open_adapter(*options.lora, own.model->config(), pool));
+  }
+  return own;
 }
 
 Result<std::uint32_t> tokens_skipped(const EvalOptions& options) {
@@ -163,9 +177,9 @@ Result<void> run_eval_perplexity(const EvalOptions& options) {
   JARIP_TRY(const std::uint32_t skip, tokens_skipped(options));
   choose_cpu(options.loading);
   ThreadPool pool(n_threads_of(options));
-  JARIP_TRY(const Reading own, load(options.model, options, pool));
+  JARIP_TRY(const Reading own, load_measured(options, pool));
   JARIP_TRY(const auto chunks, read_chunks(*own.tokenizer, options));
-  JARIP_TRY(ChunkReader reader, ChunkReader::create(*own.model, options.chunk));
+  JARIP_TRY(ChunkReader reader, ChunkReader::create(*own.model, options.chunk, own.adapter.get()));
   const std::size_t n_vocab = own.model->config().n_vocab;
   std::span<const float> logits;
   JARIP_TRY(
@@ -191,11 +205,11 @@ Result<void> run_eval_kl(const EvalOptions& options) {
   JARIP_TRY(const std::uint32_t skip, tokens_skipped(options));
   choose_cpu(options.loading);
   ThreadPool pool(n_threads_of(options));
-  JARIP_TRY(const Reading own, load(options.model, options, pool));
+  JARIP_TRY(const Reading own, load_measured(options, pool));
   JARIP_TRY(const Reading base, load(options.base, options, pool));
   JARIP_CHECK(check_same_tokens(own, base, options));
   JARIP_TRY(const auto chunks, read_chunks(*base.tokenizer, options));
-  JARIP_TRY(ChunkReader reader, ChunkReader::create(*own.model, options.chunk));
+  JARIP_TRY(ChunkReader reader, ChunkReader::create(*own.model, options.chunk, own.adapter.get()));
   JARIP_TRY(ChunkReader base_reader, ChunkReader::create(*base.model, options.chunk));
   const std::size_t n_vocab = base.model->config().n_vocab;
   std::span<const float> logits;

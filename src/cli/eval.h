@@ -18,6 +18,7 @@ struct EvalOptions {
   std::uint32_t chunk = 512;          // tokens that are read together
   std::uint32_t chunks = 0;           // how many at most; 0: all of the text
   std::optional<std::uint32_t> skip;  // of each chunk, tokens that are only read; none: half
+  std::optional<std::string> lora;    // an adapter of the model
   bool json = false;
   ModelSettings loading;  // threads, path, kv_format, cpu
 };

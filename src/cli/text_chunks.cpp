@@ -42,8 +42,10 @@ Result<std::vector<TextChunk>> cut_text(const Tokenizer& tokenizer, std::string_
   return chunks;
 }
 
-Result<ChunkReader> ChunkReader::create(Model& model, std::uint32_t n_tokens) {
+Result<ChunkReader> ChunkReader::create(Model& model, std::uint32_t n_tokens,
+                                        const Adapter* adapter) {
   ChunkReader reader(model);
+  reader.adapter_ = adapter;
   const std::uint32_t n_pages = (n_tokens + kKvPageTokens - 1) / kKvPageTokens;
   JARIP_TRY(reader.memory_,
             AlignedBuffer::allocate(std::uint64_t{n_pages} * model.kv_page_bytes()));
@@ -65,7 +67,8 @@ std::span<const float> ChunkReader::read(std::span<const TokenId> chunk, std::ui
   const SequenceChunk fed{.tokens = piece,
                           .position = begin,
                           .pages = pages_,
-                          .n_logits = static_cast<std::uint32_t>(piece.size())};
+                          .n_logits = static_cast<std::uint32_t>(piece.size()),
+                          .adapter = adapter_};
   model_.step(std::span(&fed, 1), kv_, logits);
   return logits;
 }

@@ -32,8 +32,9 @@ class ChunkReader {
  public:
   static constexpr std::uint32_t kStepTokens = 128;  // all of whose logits are held at once
 
-  // For chunks of up to n_tokens. Error: kUnavailable (no memory).
-  [[nodiscard]] static Result<ChunkReader> create(Model& model, std::uint32_t n_tokens);
+  // For chunks of up to n_tokens. adapter may be null. Error: kUnavailable (no memory).
+  [[nodiscard]] static Result<ChunkReader> create(Model& model, std::uint32_t n_tokens,
+                                                  const Adapter* adapter = nullptr);
 
   // Logits after each token of chunk from `begin` on, at most kStepTokens of them, good until the
   // next call: [n, n_vocab]. A chunk is read from 0 to its end.
@@ -43,6 +44,7 @@ class ChunkReader {
   explicit ChunkReader(Model& model) : model_(model) {}
 
   Model& model_;
+  const Adapter* adapter_ = nullptr;
   AlignedBuffer memory_;
   AlignedBuffer state_;
   KvMemory kv_;

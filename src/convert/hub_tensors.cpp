@@ -66,6 +66,14 @@ bool matches(std::string_view rule, std::string_view pattern) {
   return rule == pattern;
 }
 
+std::string our_name(const NameRule& rule, std::uint32_t layer) {
+  std::string name(rule.ours);
+  if (const std::size_t at = name.find('#'); at != std::string::npos) {
+    name.replace(at, 1, std::to_string(layer));
+  }
+  return name;
+}
+
 bool is_kept_exact(std::string_view name) {
   constexpr std::string_view kParts[] = {"_norm.weight",   "ffn_gate_inp.", "ffn_gate_inp_shexp.",
                                          "position_embd.", "token_types.",  "attn_sinks.",
@@ -135,10 +143,7 @@ class ViewMaker {
     Entry& entry = entries_[{pattern.numbers.empty() ? 0 : layer + 1, index}];
     if (entry.rule == nullptr) {
       entry.rule = &rule;
-      entry.view.name = rule.ours;
-      if (const std::size_t at = entry.view.name.find('#'); at != std::string::npos) {
-        entry.view.name.replace(at, 1, std::to_string(layer));
-      }
+      entry.view.name = our_name(rule, layer);
     } else if (rule.change != Change::kExpert) {
       return corrupt(tensor, "is there twice, under two names");
     }
@@ -404,6 +409,21 @@ class ViewMaker {
 Result<std::vector<WeightView>> find_views(const SafetensorsModel& model, const HubFamily& family,
                                            const TensorFacts& facts) {
   return ViewMaker(model, family, facts).make();
+}
+
+std::optional<RenamedTensor> rename_tensor(std::string_view theirs, std::string_view architecture) {
+  for (const HubFamily& family : hub_families()) {
+    if (family.architecture != architecture) continue;
+    const Pattern pattern = pattern_of(plain_name(theirs, family.is_encoder));
+    const std::uint32_t layer = pattern.numbers.empty() ? 0 : pattern.numbers[0];
+    for (const auto& rules : family.names) {
+      for (const NameRule& rule : rules) {
+        if (rule.change == Change::kSkip || !matches(rule.theirs, pattern.text)) continue;
+        return RenamedTensor{our_name(rule, layer), rule.change};
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace jarip

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -33,5 +36,14 @@ struct TensorFacts {
 [[nodiscard]] Result<std::vector<WeightView>> find_views(const SafetensorsModel& model,
                                                          const HubFamily& family,
                                                          const TensorFacts& facts);
+
+// What a tensor of a model becomes in GGUF, by its name alone.
+struct RenamedTensor {
+  std::string name;  // "blk.0.attn_q.weight"
+  Change change = Change::kNone;
+};
+// architecture: GGUF's. Nothing where no family of it has such a tensor, or GGUF has no use for it.
+[[nodiscard]] std::optional<RenamedTensor> rename_tensor(std::string_view theirs,
+                                                         std::string_view architecture);
 
 }  // namespace jarip
