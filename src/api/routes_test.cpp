@@ -210,7 +210,8 @@ class RoutesTest : public ::testing::Test {
     std::vector<std::string> events;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = text.find("\n\n", at);
-      events.push_back(text.substr(at, end - at));
+      // Where the machine is slow there are pings between.
+      if (text[at] != ':') events.push_back(text.substr(at, end - at));
       at = end + 2;
     }
     return events;
