@@ -303,7 +303,6 @@ ModelConfig start_config(const Family& family) {
   config.activation = family.activation;
   config.sinks = family.sinks;
   config.gated_attention = family.gated_attention;
-  config.recurrent.grouped_heads = family.grouped_heads;
   config.attention_cap = family.attention_cap;
   return config;
 }

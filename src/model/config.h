@@ -49,14 +49,13 @@ struct RecurrentConfig {
   std::uint32_t n_value_heads = 0;
   std::uint32_t head_dim = 0;    // of keys and of values
   std::uint32_t conv_width = 0;  // tokens that the convolution sees, the own included
-  bool grouped_heads = false;    // value heads of one key head are neighbours
 
   [[nodiscard]] std::uint32_t key_dim() const { return n_key_heads * head_dim; }
   [[nodiscard]] std::uint32_t value_dim() const { return n_value_heads * head_dim; }
   // Queries, keys and values, one after the other.
   [[nodiscard]] std::uint32_t mixed_dim() const { return 2 * key_dim() + value_dim(); }
   [[nodiscard]] std::uint32_t key_head_of(std::uint32_t value_head) const {
-    return grouped_heads ? value_head / (n_value_heads / n_key_heads) : value_head % n_key_heads;
+    return value_head % n_key_heads;
   }
   // What one layer keeps of a text: the convolution's last inputs and the heads' states.
   [[nodiscard]] std::size_t state_floats() const {

@@ -28,7 +28,6 @@ struct Family {
   bool sinks = false;
   bool gated_attention = false;
   bool recurrent = false;         // all but the last layer of each period
-  bool grouped_heads = false;     // of recurrent layers
   bool experts = false;           // there may be some
   bool shared_expert = false;     // and with them one that all tokens use
   bool scaled_embedding = false;  // by the root of its width
