@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/answerer.h"
+#include "app/answerer.h"
 #include "app/turn.h"
 #include "base/result.h"
 #include "net/sse.h"

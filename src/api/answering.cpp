@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,6 +14,9 @@
 #include <vector>
 
 #include "api/error_reply.h"
+#include "api/model_wait.h"
+#include "api/models.h"
+#include "app/seed.h"
 #include "net/sse.h"
 
 namespace jarip {
@@ -40,8 +44,17 @@ class RunningTurns {
 };
 
 // With it the same answer can be asked for again. As JSON's readers take it: signed.
-HttpField seed_header(const StartedTurn& turn) {
-  return {"x-jarip-seed", fmt::format("{}", static_cast<std::int64_t>(turn.seed))};
+HttpField seed_header(std::uint64_t seed) {
+  return {"x-jarip-seed", fmt::format("{}", static_cast<std::int64_t>(seed))};
+}
+
+Response stream_head(std::uint64_t seed) {
+  return {200,
+          {{"content-type", std::string(kSseContentType)},
+           {"cache-control", "no-cache"},
+           {"x-accel-buffering", "no"},
+           seed_header(seed)},
+          {}};
 }
 
 // An answer to the plan's turn for each of its choices, numbered from first on.
@@ -162,19 +175,28 @@ std::optional<Error> failure_of(const TurnEnd& end) {
 Answering::Answering(asio::thread_pool& workers, std::chrono::milliseconds ping_interval)
     : workers_(workers), ping_interval_(ping_interval) {}
 
-asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, Answerer& answerer) {
+asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, ModelPool& models) {
+  auto planned = co_await read(plan, exchange, models);
+  if (!planned) co_return co_await exchange.send_error(planned.error());
+  const auto use = co_await wait(*planned, exchange, models);
+  const bool has_begun = planned->has_begun;
+  if (!use) {
+    co_return co_await refuse(exchange, planned->plan.writer.get(), has_begun, use.error());
+  }
   // Shared with the engine's thread: see AnswerChannel.
   const auto channel =
       std::make_shared<AnswerChannel>(asio::any_io_executor(co_await asio::this_coro::executor));
   exchange.stream().notify_when_gone([channel] { channel->wake(); });
-  auto running = co_await start(plan, exchange, answerer, channel);
+  // Kept, as start() moves the plan along.
+  const std::unique_ptr<AnswerWriter> writer = std::move(planned->plan.writer);
+  auto running = co_await start(*std::move(planned), exchange, use->answerer(), channel);
   if (!running) {
-    co_await exchange.send_error(running.error());
-    co_return;
+    co_return co_await refuse(exchange, writer.get(), has_begun, running.error());
   }
-  const RunningTurns turns(answerer, running->turn.ids);
+  const RunningTurns turns(use->answerer(), running->turn.ids);
+  running->writer = writer.get();
   exchange.stream().drop_body();
-  running->writer->set_started(running->turn);
+  writer->set_started(running->turn);
   if (running->is_stream) {
     co_await send_stream(exchange, *channel, *running);
   } else {
@@ -184,23 +206,76 @@ asio::awaitable<void> Answering::answer(PlanAnswer plan, Exchange& exchange, Ans
 
 // Parsing, the template and the tokenizer take time in proportion to the request: a worker does it,
 // so that the network thread stays free.
+asio::awaitable<Result<Answering::Planned>> Answering::read(PlanAnswer plan, Exchange& exchange,
+                                                            ModelPool& models) {
+  auto work = [&]() -> asio::awaitable<Result<Planned>> {
+    const std::string& body = exchange.request().body;
+    const auto card = card_for(body, models);
+    if (!card) co_return std::unexpected(card.error());
+    auto planned = plan(body, *card);
+    if (!planned) co_return std::unexpected(std::move(planned).error());
+    if (card->task != ModelTask::kWrite) co_return std::unexpected(cant_write(*card));
+    exchange.record().claim(planned->turn);
+    co_return Planned{card->name, *std::move(planned)};
+  };
+  co_return co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+}
+
+// A stream begins with pings where its model takes long to load; its seed is then drawn before.
+asio::awaitable<Result<ModelUse>> Answering::wait(Planned& planned, Exchange& exchange,
+                                                  ModelPool& models) {
+  Turn& turn = planned.plan.turn;
+  WaitRules rules{.ping_interval = ping_interval_, .ping = {}, .most = {}};
+  for (const auto& limit : {turn.max_queue_ms, turn.timeout_ms}) {
+    if (!limit) continue;
+    const std::chrono::milliseconds most(*limit);
+    rules.most = rules.most ? std::min(*rules.most, most) : most;
+  }
+  if (planned.plan.is_stream) {
+    rules.ping = [&]() -> asio::awaitable<bool> {
+      if (!planned.has_begun) {
+        if (!turn.seed) turn.seed = draw_random_seed();
+        if (!co_await exchange.begin(stream_head(*turn.seed))) co_return false;
+        planned.has_begun = true;
+      }
+      co_return co_await exchange.stream().write(kSsePing);
+    };
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  auto use = co_await wait_for_model(models, planned.model, exchange.stream(), rules);
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  for (auto* const limit : {&turn.max_queue_ms, &turn.timeout_ms}) {
+    if (*limit) **limit -= std::min(**limit, static_cast<std::uint32_t>(waited.count()));
+  }
+  co_return use;
+}
+
 asio::awaitable<Result<Answering::Running>> Answering::start(
-    PlanAnswer plan, Exchange& exchange, Answerer& answerer,
+    Planned planned, Exchange& exchange, Answerer& answerer,
     std::shared_ptr<AnswerChannel> channel) {
   auto work = [&]() -> asio::awaitable<Result<Running>> {
-    auto planned = plan(exchange.request().body, answerer.card());
-    if (!planned) co_return std::unexpected(std::move(planned).error());
-    exchange.record().claim(planned->turn);
-    auto turn = start_prompts(*planned, exchange.record(), answerer, channel);
+    auto turn = start_prompts(planned.plan, exchange.record(), answerer, channel);
     if (!turn) {
       Error error = std::move(turn).error();
       // An answerer that is there and can't take more has a full queue; others are told to wait.
       if (error.code == ErrorCode::kUnavailable) error.where = kQueue;
       co_return std::unexpected(std::move(error));
     }
-    co_return Running{*std::move(turn), planned->is_stream, std::move(planned->writer)};
+    co_return Running{*std::move(turn), planned.plan.is_stream, nullptr, planned.has_begun};
   };
   co_return co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+}
+
+// As an HTTP error, or as a stream's last event if it has begun; a client that has left is told
+// nothing.
+asio::awaitable<void> Answering::refuse(Exchange& exchange, AnswerWriter* writer, bool has_begun,
+                                        const Error& error) {
+  if (error.code == ErrorCode::kCancelled) co_return;
+  if (!has_begun) co_return co_await exchange.send_error(error);
+  std::string out;
+  writer->append_error(out, error);
+  if (co_await exchange.stream().write(out)) static_cast<void>(co_await exchange.stream().finish());
 }
 
 asio::awaitable<void> Answering::send_whole(Exchange& exchange, AnswerChannel& channel,
@@ -227,7 +302,7 @@ asio::awaitable<void> Answering::send_whole(Exchange& exchange, AnswerChannel& c
     --n_running;
   }
   co_await exchange.send({200,
-                          {{"content-type", "application/json"}, seed_header(running.turn)},
+                          {{"content-type", "application/json"}, seed_header(running.turn.seed)},
                           running.writer->whole(answers)});
 }
 
@@ -237,7 +312,7 @@ asio::awaitable<void> Answering::send_stream(Exchange& exchange, AnswerChannel& 
                                              Running& running) {
   Stream answers(*running.writer, running.turn.ids.size());
   ResponseStream& stream = exchange.stream();
-  bool has_begun = false;
+  bool has_begun = running.has_begun;
   while (!answers.has_ended()) {
     co_await channel.wait(ping_interval_);
     if (stream.is_gone()) co_return;
@@ -246,19 +321,12 @@ asio::awaitable<void> Answering::send_stream(Exchange& exchange, AnswerChannel& 
       const auto event = channel.pop();
       if (!event) break;
       if (const auto failure = answers.take(out, *event)) {
-        co_await exchange.send_error(*failure);
-        co_return;
+        co_return co_await refuse(exchange, running.writer, has_begun, *failure);
       }
     }
     if (out.empty()) answers.ping(out);
     if (!has_begun) {
-      Response head{200,
-                    {{"content-type", std::string(kSseContentType)},
-                     {"cache-control", "no-cache"},
-                     {"x-accel-buffering", "no"},
-                     seed_header(running.turn)},
-                    {}};
-      if (!co_await exchange.begin(std::move(head))) co_return;
+      if (!co_await exchange.begin(stream_head(running.turn.seed))) co_return;
       has_begun = true;
     }
     if (!co_await stream.write(out)) co_return;

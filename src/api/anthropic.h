@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "api/answer_writer.h"
-#include "api/answerer.h"
+#include "app/answerer.h"
 #include "base/result.h"
 
 namespace jarip {

@@ -91,6 +91,8 @@ ApiMetrics::ApiMetrics(MetricsRegistry& registry)
                                     "Prompt tokens found in the prefix cache.")),
       preemptions_(registry.counter("jarip_num_preemptions_total",
                                     "Times that a request was parked for another.")),
+      resident_bytes_(registry.gauge("jarip_models_resident_bytes",
+                                     "Memory counted for the models that are loaded.")),
       steps_(registry.counter("jarip_engine_steps_total", "Steps of the engine.")),
       stopped_(finished(registry, "stop")),
       cut_(finished(registry, "length")),
@@ -180,6 +182,41 @@ void ApiMetrics::follow(const EngineStats& stats) {
   draft_tokens_.raise_to(stats.draft_tokens);
   accepted_tokens_.raise_to(stats.accepted_draft_tokens);
   steps_.raise_to(stats.n_steps);
+}
+
+// Names are those of the models folder, never a client's.
+ApiMetrics::ModelSeries& ApiMetrics::series_of(const std::string& model) {
+  if (const auto known = models_.find(model); known != models_.end()) return known->second;
+  const MetricLabels labels = {{"model", model}};
+  return models_
+      .emplace(
+          model,
+          ModelSeries{registry_.counter("jarip_model_loads_total", "Times that a model was loaded.",
+                                        labels),
+                      registry_.counter("jarip_model_load_failures_total",
+                                        "Times that a model could not be loaded.", labels),
+                      registry_.counter("jarip_model_unloads_total",
+                                        "Times that a model was unloaded.", labels),
+                      registry_.gauge("jarip_model_load_seconds",
+                                      "Seconds that loading a model has taken, all times together.",
+                                      labels),
+                      registry_.gauge("jarip_model_loaded", "1 while a model is loaded.", labels),
+                      registry_.gauge("jarip_model_users", "Requests that use a model.", labels)})
+      .first->second;
+}
+
+void ApiMetrics::follow_models(std::span<const ModelStatus> models,
+                               std::uint64_t n_resident_bytes) {
+  resident_bytes_.set(static_cast<double>(n_resident_bytes));
+  for (const ModelStatus& model : models) {
+    ModelSeries& series = series_of(model.card.name);
+    series.loads.raise_to(model.n_loads);
+    series.failures.raise_to(model.n_failures);
+    series.unloads.raise_to(model.n_unloads);
+    series.load_seconds.set(model.load_seconds);
+    series.loaded.set(model.state == ModelState::kLoaded ? 1 : 0);
+    series.users.set(model.n_users);
+  }
 }
 
 }  // namespace jarip

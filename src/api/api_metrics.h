@@ -5,11 +5,13 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 
 #include "app/accounts.h"
+#include "app/model_pool.h"
 #include "app/turn.h"
 #include "base/metrics.h"
 
@@ -32,6 +34,7 @@ class ApiMetrics {
   void count_rejection(RejectReason reason);
   // Brings what the engine counts itself up to date; before rendering.
   void follow(const EngineStats& stats);
+  void follow_models(std::span<const ModelStatus> models, std::uint64_t n_resident_bytes);
 
  private:
   Gauge& running_;
@@ -45,6 +48,7 @@ class ApiMetrics {
   Counter& prefix_queries_;
   Counter& prefix_hits_;
   Counter& preemptions_;
+  Gauge& resident_bytes_;
   Counter& steps_;
   Counter& stopped_;
   Counter& cut_;
@@ -57,7 +61,19 @@ class ApiMetrics {
   Histogram& step_size_;
   std::map<RejectReason, Counter*> rejections_;
 
+  // Of one model.
+  struct ModelSeries {
+    Counter& loads;
+    Counter& failures;
+    Counter& unloads;
+    Gauge& load_seconds;
+    Gauge& loaded;
+    Gauge& users;
+  };
+  ModelSeries& series_of(const std::string& model);
+
   MetricsRegistry& registry_;
+  std::map<std::string, ModelSeries> models_;  // the network thread's
   std::mutex mutex_;  // of requests_, whose counters appear as they are needed
   std::map<std::tuple<std::string, std::string_view, int>, Counter*> requests_;
 };

@@ -76,7 +76,7 @@ struct CommonFields {
                           draft.turn.model = std::string(value.get_string());
                           return {};
                         })
-          .about("The model's name, as /v1/models tells it. Absent: the one that is loaded.");
+          .about("The model's name, as /v1/models tells it. Absent: the server's default.");
 
   static constexpr Field<Draft> kStream =
       used_field<Draft>("stream", JsonType::kBool, {},

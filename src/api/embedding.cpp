@@ -11,6 +11,9 @@
 
 #include "api/answer_writer.h"
 #include "api/error_reply.h"
+#include "api/model_wait.h"
+#include "api/models.h"
+#include "api/unloaded_answerer.h"
 #include "app/loaded_embedder.h"
 
 namespace jarip {
@@ -83,8 +86,30 @@ asio::awaitable<Result<std::unique_ptr<Embedding::Running>>> Embedding::start(
   co_return co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
 }
 
-asio::awaitable<void> Embedding::answer(PlanEmbedding plan, Exchange& exchange,
-                                        Answerer& answerer) {
+asio::awaitable<Result<ModelCard>> Embedding::read(PlanEmbedding plan, Exchange& exchange,
+                                                   ModelPool& models) {
+  auto work = [&]() -> asio::awaitable<Result<ModelCard>> {
+    const std::string& body = exchange.request().body;
+    auto card = card_for(body, models);
+    // A model made for something else isn't loaded in order to refuse.
+    if (card && card->task == ModelTask::kWrite) {
+      auto planned = plan(body, UnloadedAnswerer(*card));
+      if (!planned) co_return std::unexpected(std::move(planned).error());
+    }
+    co_return card;
+  };
+  co_return co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+}
+
+asio::awaitable<void> Embedding::answer(PlanEmbedding plan, Exchange& exchange, ModelPool& models) {
+  const auto card = co_await read(plan, exchange, models);
+  if (!card) co_return co_await exchange.send_error(card.error());
+  const auto use = co_await wait_for_model(models, card->name, exchange.stream(), {});
+  if (!use) {
+    if (use.error().code != ErrorCode::kCancelled) co_await exchange.send_error(use.error());
+    co_return;
+  }
+  Answerer& answerer = use->answerer();
   const auto channel =
       std::make_shared<AnswerChannel>(asio::any_io_executor(co_await asio::this_coro::executor));
   exchange.stream().notify_when_gone([channel] { channel->wake(); });

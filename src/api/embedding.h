@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "api/answer_channel.h"
-#include "api/answerer.h"
 #include "api/embeddings.h"
 #include "api/exchange.h"
+#include "app/model_pool.h"
 
 namespace jarip {
 
@@ -17,11 +17,13 @@ class Embedding {
  public:
   explicit Embedding(boost::asio::thread_pool& workers) : workers_(workers) {}
 
-  // The answerer outlives the awaitable.
-  boost::asio::awaitable<void> answer(PlanEmbedding plan, Exchange& exchange, Answerer& answerer);
+  boost::asio::awaitable<void> answer(PlanEmbedding plan, Exchange& exchange, ModelPool& models);
 
  private:
   struct Running;
+  // The card of the model that is to embed. Errors: what the request is refused for.
+  boost::asio::awaitable<Result<ModelCard>> read(PlanEmbedding plan, Exchange& exchange,
+                                                 ModelPool& models);
   boost::asio::awaitable<Result<std::unique_ptr<Running>>> start(
       PlanEmbedding plan, Exchange& exchange, Answerer& answerer,
       std::shared_ptr<AnswerChannel> channel);

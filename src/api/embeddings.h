@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/answerer.h"
 #include "api/schema_set.h"
+#include "app/answerer.h"
 #include "app/loaded_embedder.h"
 #include "base/result.h"
 

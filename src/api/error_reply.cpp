@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/json_body.h"
+#include "app/model_outline.h"
 
 namespace jarip {
 namespace {
@@ -30,6 +31,7 @@ constexpr ErrorRow kRows[] = {
     {ErrorCode::kNotFound, "model", 404, kBadRequest, "model_not_found"},
     {ErrorCode::kNotFound, "", 404, kBadRequest, "not_found"},
     {ErrorCode::kMethodNotAllowed, "", 405, kBadRequest, "method_not_allowed"},
+    {ErrorCode::kTooLarge, kMemory, 400, kBadRequest, "model_too_large"},
     {ErrorCode::kTooLarge, "", 413, kBadRequest, "request_too_large"},
     {ErrorCode::kContextOverflow, "", 400, kBadRequest, "context_length_exceeded"},
     {ErrorCode::kCorrupt, "", 500, kServerError, "corrupt"},

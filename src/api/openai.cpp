@@ -1,23 +1,15 @@
 #include "api/openai.h"
 
-#include <fmt/format.h>
-
 #include <ctime>
 #include <memory>
 #include <utility>
 
 #include "api/exchange.h"
-#include "api/json_body.h"
 #include "api/openai_reply.h"
 #include "api/openai_request.h"
 
 namespace jarip {
 namespace {
-
-std::string card_json(const ModelCard& card) {
-  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":"jarip"}})",
-                     json_string(card.name), card.created);
-}
 
 Result<AnswerPlan> plan(OpenAiEndpoint endpoint, std::string_view body, const ModelCard& card) {
   JARIP_TRY(OpenAiRequest request, parse_openai_request(endpoint, body, card.n_vocab));
@@ -41,17 +33,6 @@ Result<AnswerPlan> plan_chat(std::string_view body, const ModelCard& card) {
 
 Result<AnswerPlan> plan_completion(std::string_view body, const ModelCard& card) {
   return plan(OpenAiEndpoint::kCompletions, body, card);
-}
-
-std::string models_json(const ModelCard& card) {
-  return fmt::format(R"({{"object":"list","data":[{}]}})", card_json(card));
-}
-
-Result<std::string> model_json(const ModelCard& card, std::string_view id) {
-  if (id == card.name) return card_json(card);
-  return fail(ErrorCode::kNotFound,
-              fmt::format("there is no model \"{}\" here; the one loaded is \"{}\"", id, card.name),
-              "model");
 }
 
 }  // namespace jarip

@@ -10,6 +10,7 @@
 #include "api/embeddings.h"
 #include "api/infill.h"
 #include "api/json_body.h"
+#include "api/models.h"
 #include "api/openai_request.h"
 #include "api/openapi_replies.h"
 #include "api/responses_request.h"
@@ -70,6 +71,7 @@ std::string schemas_json() {
   describe_infill(schemas);
   describe_token_tools(schemas);
   describe_embeddings(schemas);
+  describe_model_requests(schemas);
   describe_replies(schemas);
   return schemas.json();
 }

@@ -25,9 +25,19 @@ constexpr Row kReplies[] = {
       "status":{"enum":["ok","loading","stopping"]},
       "progress":{"type":"number","minimum":0,"maximum":1}}})"},
     {"Document", R"({"type":"object","description":"An OpenAPI document."})"},
-    {"Model", R"({"type":"object","required":["id","object","created","owned_by"],"properties":{
+    {"Model", R"({"type":"object","required":["id","object","created","owned_by","state","size"],
+      "properties":{
       "id":{"type":"string"},"object":{"const":"model"},"created":{"type":"integer"},
-      "owned_by":{"type":"string"}}})"},
+      "owned_by":{"type":"string"},
+      "state":{"enum":["unloaded","loading","loaded","unloading","too_large","unusable"]},
+      "size":{"type":"integer","description":"Of its file, in bytes."},
+      "memory":{"type":"integer","description":"That it takes when loaded, in bytes."},
+      "task":{"enum":["completion","embedding","rerank"]},
+      "family":{"type":"string"},"format":{"type":"string"},
+      "context_length":{"type":"integer"},
+      "progress":{"type":"number","minimum":0,"maximum":1,"description":"Of loading."},
+      "problem":{"type":"string","description":"Why it can't be loaded, or wasn't last time."},
+      "default":{"const":true,"description":"It answers requests that name no model."}}})"},
     {"ModelList", R"({"type":"object","required":["object","data"],"properties":{
       "object":{"const":"list"},
       "data":{"type":"array","items":{"$ref":"#/components/schemas/Model"}}}})"},

@@ -15,6 +15,8 @@
 #include "api/embeddings.h"
 #include "api/error_reply.h"
 #include "api/infill.h"
+#include "api/model_wait.h"
+#include "api/models.h"
 #include "api/openai.h"
 #include "api/responses.h"
 #include "api/static_files.h"
@@ -49,6 +51,12 @@ bool is_json(const Request& request) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   });
   return essence == "application/json";
+}
+
+Result<void> check_json(const Request& request) {
+  if (is_json(request)) return {};
+  return fail(ErrorCode::kUnsupported, "the body must be sent as content-type: application/json",
+              std::string(kContentType));
 }
 
 // Anthropic's versions are dates. Before this one its events had another form.
@@ -126,8 +134,15 @@ const Routes::Route Routes::kRoutes[] = {
      &Routes::metrics,
      Access::kAdmin},
     {{"GET", "/openapi.json", "This document.", "", "Document"}, &Routes::openapi, Access::kOpen},
-    {{"GET", "/v1/models", "The models that are loaded.", "", "ModelList"}, &Routes::models},
+    {{"GET", "/v1/models", "The models there are, and their states.", "", "ModelList"},
+     &Routes::models},
     {{"GET", kModelsFolder, "One model.", "", "Model"}, &Routes::model},
+    {{"POST", "/models/load", "Load a model before anybody asks for it.", "ModelRequest", "Model"},
+     &Routes::load_model,
+     Access::kAdmin},
+    {{"POST", "/models/unload", "Unload a model that nobody uses.", "ModelRequest", "Model"},
+     &Routes::unload_model,
+     Access::kAdmin},
     {{"POST", "/v1/chat/completions", "Answer a chat.", "ChatCompletionRequest", "ChatCompletion",
       true},
      &plan_chat},
@@ -292,63 +307,61 @@ asio::awaitable<void> Routes::run(const Route& route, Exchange& exchange) {
 }
 
 asio::awaitable<void> Routes::run_with_model(const Route& route, Exchange& exchange) {
-  if (!is_json(exchange.request())) {
-    co_await exchange.send_error({ErrorCode::kUnsupported,
-                                  "the body must be sent as content-type: application/json",
-                                  std::string(kContentType)});
-    co_return;
+  if (const auto readable = check_json(exchange.request()); !readable) {
+    co_return co_await exchange.send_error(readable.error());
   }
   if (const auto known = check_version(route.api, exchange.request()); !known) {
-    co_await exchange.send_error(known.error());
-    co_return;
-  }
-  Answerer* const answerer = answerer_.load();
-  if (answerer == nullptr) {
-    co_await exchange.send_error(not_ready());
-    co_return;
+    co_return co_await exchange.send_error(known.error());
   }
   if (const auto* plan = std::get_if<PlanAnswer>(&route.handler)) {
-    co_await answering_.answer(*plan, exchange, *answerer);
-    co_return;
+    co_return co_await answering_.answer(*plan, exchange, *options_.models);
   }
   if (const auto* plan = std::get_if<PlanEmbedding>(&route.handler)) {
-    co_await embedding_.answer(*plan, exchange, *answerer);
-    co_return;
+    co_return co_await embedding_.answer(*plan, exchange, *options_.models);
   }
-  const auto compute = std::get<Compute>(route.handler);
-  auto work = [&]() -> asio::awaitable<Result<std::string>> {
-    co_return compute(exchange.request().body, *answerer);
-  };
-  auto reply = co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
-  if (reply) {
-    co_await exchange.send_json(*std::move(reply));
-  } else {
-    co_await exchange.send_error(reply.error());
-  }
+  co_await compute(std::get<Compute>(route.handler), exchange);
 }
 
-Error Routes::not_ready() const {
-  if (stopping_) return {ErrorCode::kUnavailable, "the server is stopping", {}};
-  return {ErrorCode::kUnavailable,
-          fmt::format("the model is loading ({:.0f}% done); try again soon",
-                      static_cast<double>(loading_progress_.load()) * 100.0),
-          {}};
+asio::awaitable<void> Routes::compute(Compute compute, Exchange& exchange) {
+  const std::string& body = exchange.request().body;
+  auto find = [&]() -> asio::awaitable<Result<ModelCard>> {
+    co_return card_for(body, *options_.models);
+  };
+  const auto card = co_await asio::co_spawn(workers_, find(), asio::use_awaitable);
+  if (!card) co_return co_await exchange.send_error(card.error());
+  const auto use = co_await wait_for_model(*options_.models, card->name, exchange.stream(), {});
+  if (!use) {
+    if (use.error().code != ErrorCode::kCancelled) co_await exchange.send_error(use.error());
+    co_return;
+  }
+  auto work = [&]() -> asio::awaitable<Result<std::string>> {
+    co_return compute(body, use->answerer());
+  };
+  auto reply = co_await asio::co_spawn(workers_, work(), asio::use_awaitable);
+  if (!reply) co_return co_await exchange.send_error(reply.error());
+  co_await exchange.send_json(*std::move(reply));
 }
 
 asio::awaitable<void> Routes::health(Exchange& exchange) {
-  if (!stopping_ && answerer_.load() != nullptr) {
+  if (!stopping_ && is_ready_) {
     co_await exchange.send_json(R"({"status":"ok"})");
     co_return;
   }
   Response response{503, {{"content-type", "application/json"}, {"retry-after", "1"}}, {}};
-  response.body = stopping_ ? R"({"status":"stopping"})"
-                            : fmt::format(R"({{"status":"loading","progress":{:.3f}}})",
-                                          loading_progress_.load());
+  response.body = R"({"status":"stopping"})";
+  if (!stopping_) {
+    float progress = 0;
+    for (const ModelStatus& model : options_.models->list()) {
+      if (model.state == ModelState::kLoading) progress = model.progress;
+    }
+    response.body = fmt::format(R"({{"status":"loading","progress":{:.3f}}})", progress);
+  }
   co_await exchange.send(std::move(response));
 }
 
 asio::awaitable<void> Routes::metrics(Exchange& exchange) {
-  if (const Answerer* answerer = answerer_.load()) metrics_.follow(answerer->stats());
+  metrics_.follow(options_.models->stats());
+  metrics_.follow_models(options_.models->list(), options_.models->resident_bytes());
   co_await exchange.send(
       {200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}}, registry_.render()});
 }
@@ -363,26 +376,66 @@ asio::awaitable<void> Routes::openapi(Exchange& exchange) {
 }
 
 asio::awaitable<void> Routes::models(Exchange& exchange) {
-  if (const Answerer* answerer = answerer_.load()) {
-    co_await exchange.send_json(models_json(answerer->card()));
-  } else {
-    co_await exchange.send_error(not_ready());
-  }
+  ModelPool& pool = *options_.models;
+  auto list = [&]() -> asio::awaitable<Result<std::string>> {
+    if (auto read = pool.refresh(); !read) co_return std::unexpected(std::move(read).error());
+    co_return models_json(pool.list(), pool.default_model());
+  };
+  auto reply = co_await asio::co_spawn(workers_, list(), asio::use_awaitable);
+  if (!reply) co_return co_await exchange.send_error(reply.error());
+  co_await exchange.send_json(*std::move(reply));
 }
 
 asio::awaitable<void> Routes::model(Exchange& exchange) {
-  const Answerer* answerer = answerer_.load();
-  if (answerer == nullptr) {
-    co_await exchange.send_error(not_ready());
+  const std::string name = exchange.request().path.substr(kModelsFolder.size());
+  auto look = [&]() -> asio::awaitable<Result<void>> {
+    if (options_.models->knows(name)) co_return Result<void>();
+    co_return options_.models->refresh();
+  };
+  const auto looked = co_await asio::co_spawn(workers_, look(), asio::use_awaitable);
+  if (!looked) co_return co_await exchange.send_error(looked.error());
+  co_await send_model(exchange, name);
+}
+
+asio::awaitable<void> Routes::send_model(Exchange& exchange, std::string_view name) {
+  const auto status = options_.models->status(name);
+  if (!status) co_return co_await exchange.send_error(status.error());
+  co_await exchange.send_json(model_json(*status, options_.models->default_model()));
+}
+
+asio::awaitable<Result<std::string>> Routes::model_name(Exchange& exchange) {
+  if (auto readable = check_json(exchange.request()); !readable) {
+    co_return std::unexpected(std::move(readable).error());
+  }
+  auto read = [&]() -> asio::awaitable<Result<std::string>> {
+    auto name = read_model_name(exchange.request().body);
+    if (!name || options_.models->knows(*name)) co_return name;
+    if (auto looked = options_.models->refresh(); !looked) {
+      co_return std::unexpected(std::move(looked).error());
+    }
+    co_return name;
+  };
+  co_return co_await asio::co_spawn(workers_, read(), asio::use_awaitable);
+}
+
+asio::awaitable<void> Routes::load_model(Exchange& exchange) {
+  const auto name = co_await model_name(exchange);
+  if (!name) co_return co_await exchange.send_error(name.error());
+  const auto use = co_await wait_for_model(*options_.models, *name, exchange.stream(), {});
+  if (!use) {
+    if (use.error().code != ErrorCode::kCancelled) co_await exchange.send_error(use.error());
     co_return;
   }
-  const auto reply = model_json(
-      answerer->card(), std::string_view(exchange.request().path).substr(kModelsFolder.size()));
-  if (reply) {
-    co_await exchange.send_json(*reply);
-  } else {
-    co_await exchange.send_error(reply.error());
+  co_await send_model(exchange, *name);
+}
+
+asio::awaitable<void> Routes::unload_model(Exchange& exchange) {
+  const auto name = co_await model_name(exchange);
+  if (!name) co_return co_await exchange.send_error(name.error());
+  if (const auto done = options_.models->unload(*name); !done) {
+    co_return co_await exchange.send_error(done.error());
   }
+  co_await send_model(exchange, *name);
 }
 
 }  // namespace jarip

@@ -15,7 +15,6 @@
 
 #include "api/access_log.h"
 #include "api/answer_writer.h"
-#include "api/answerer.h"
 #include "api/answering.h"
 #include "api/api_metrics.h"
 #include "api/embedding.h"
@@ -23,6 +22,7 @@
 #include "api/gate.h"
 #include "api/openapi.h"
 #include "api/web_files.h"
+#include "app/model_pool.h"
 #include "base/metrics.h"
 #include "net/http_handler.h"
 
@@ -33,6 +33,7 @@ struct RoutesOptions {
   std::chrono::milliseconds ping_interval{10'000};  // of streams in which nothing happens
   Accounts* accounts = nullptr;                     // null: nobody needs a key
   AccessLog* access_log = nullptr;                  // null: none
+  ModelPool* models = nullptr;                      // outlives the routes
 };
 
 class Routes final : public HttpHandler {
@@ -41,10 +42,8 @@ class Routes final : public HttpHandler {
   Routes(MetricsRegistry& registry, const RoutesOptions& options);
   ~Routes() override;
 
-  // From any thread. Until there is an answerer, and after there is none any more, requests for
-  // one get 503. It is taken away only when no request is being handled.
-  void set_answerer(Answerer* answerer) { answerer_.store(answerer); }
-  void set_loading_progress(float fraction) { loading_progress_.store(fraction); }
+  // From any thread. Until those models are loaded that are to be from the start, /health says so.
+  void set_ready() { is_ready_.store(true); }
   void set_stopping() { stopping_.store(true); }
 
   [[nodiscard]] boost::asio::awaitable<void> handle(const Request& request,
@@ -79,21 +78,25 @@ class Routes final : public HttpHandler {
   boost::asio::awaitable<void> say_revoked(Exchange& exchange, GuardedStream& stream);
   boost::asio::awaitable<void> run(const Route& route, Exchange& exchange);
   boost::asio::awaitable<void> run_with_model(const Route& route, Exchange& exchange);
+  boost::asio::awaitable<void> compute(Compute compute, Exchange& exchange);
 
   boost::asio::awaitable<void> health(Exchange& exchange);
   boost::asio::awaitable<void> metrics(Exchange& exchange);
   boost::asio::awaitable<void> openapi(Exchange& exchange);
   boost::asio::awaitable<void> models(Exchange& exchange);
   boost::asio::awaitable<void> model(Exchange& exchange);
-  [[nodiscard]] Error not_ready() const;
+  boost::asio::awaitable<void> load_model(Exchange& exchange);
+  boost::asio::awaitable<void> unload_model(Exchange& exchange);
+  // The name in a body, on a worker.
+  boost::asio::awaitable<Result<std::string>> model_name(Exchange& exchange);
+  boost::asio::awaitable<void> send_model(Exchange& exchange, std::string_view name);
 
   MetricsRegistry& registry_;
   RoutesOptions options_;
   ApiMetrics metrics_;
   RequestObservers observers_;
   Gate gate_;
-  std::atomic<Answerer*> answerer_{nullptr};
-  std::atomic<float> loading_progress_{0};
+  std::atomic<bool> is_ready_{false};
   std::atomic<bool> stopping_{false};
   boost::asio::thread_pool workers_;
   Answering answering_;

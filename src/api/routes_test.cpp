@@ -6,7 +6,9 @@
 #include <boost/json/parse.hpp>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -26,12 +28,15 @@ using namespace std::chrono_literals;
 // piece; "hang": nothing until it is cancelled; "count N": N pieces.
 class ScriptedAnswerer final : public Answerer {
  public:
-  ~ScriptedAnswerer() override {
+  ~ScriptedAnswerer() override { end(); }
+
+  void end() {
     {
       std::scoped_lock lock(mutex_);
       for (auto& [id, stopped] : stopped_) stopped = true;
     }
     changed_.notify_all();
+    threads_.clear();  // joins
   }
 
   const ModelCard& card() const override { return card_; }
@@ -162,6 +167,30 @@ std::string gzip(const std::string& plain) {
   return out;
 }
 
+// What the pool of models holds: the answerer that a test has.
+class Borrowed final : public Answerer {
+ public:
+  explicit Borrowed(Answerer& answerer) : answerer_(answerer) {}
+  const ModelCard& card() const override { return answerer_.card(); }
+  Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks) override {
+    return answerer_.start(std::move(turn), std::move(sinks));
+  }
+  void cancel(TurnId id) override { answerer_.cancel(id); }
+  EngineStats stats() const override { return answerer_.stats(); }
+  Result<std::vector<TokenId>> read_prompt(const Turn& turn) const override {
+    return answerer_.read_prompt(turn);
+  }
+  Result<std::string> render(const Turn& turn) const override { return answerer_.render(turn); }
+  std::vector<TokenId> tokenize(std::string_view text,
+                                const TokenizeOptions& options) const override {
+    return answerer_.tokenize(text, options);
+  }
+  std::string token_bytes(TokenId id) const override { return answerer_.token_bytes(id); }
+
+ private:
+  Answerer& answerer_;
+};
+
 struct Reply {
   int status = 0;
   std::string head;
@@ -176,8 +205,46 @@ struct Reply {
 
 class RoutesTest : public ::testing::Test {
  protected:
-  RoutesTest() { routes_.set_answerer(&answerer_); }
-  ~RoutesTest() override { server_.stop(0ms); }
+  RoutesTest() {
+    EXPECT_TRUE(models_.refresh());
+    routes_.set_ready();
+  }
+  ~RoutesTest() override {
+    loads_.release(1000);
+    server_.stop(0ms);
+    models_.close();
+  }
+
+  // One that writes, one that embeds and one that is too large. A model is loaded once a test lets
+  // it be.
+  ModelPoolOptions models() {
+    return {.limits = {.n_bytes = 100},
+            .default_model = "tiny",
+            .list = []() -> Result<std::vector<LibraryModel>> {
+              return std::vector<LibraryModel>{
+                  {.name = "huge", .path = {}, .n_bytes = 4000},
+                  {.name = "tiny", .path = {}, .n_bytes = 40},
+                  {.name = "vectors", .path = {}, .n_bytes = 4},
+              };
+            },
+            .describe = [this](const LibraryModel& file) -> Result<KnownModel> {
+              KnownModel known{.card = answerer_.card(), .outline = {}};
+              known.card.name = file.name;
+              if (file.name == "vectors") known.card.task = ModelTask::kEmbed;
+              known.outline = {.family = "llama",
+                               .format = "q8_0",
+                               .task = known.card.task,
+                               .n_ctx = 512,
+                               .memory = {.weights = file.n_bytes}};
+              return known;
+            },
+            .load = [this](const LibraryModel&, const ModelPoolOptions::OnProgress& on_progress)
+                -> Result<std::unique_ptr<Answerer>> {
+              on_progress(0.25F);
+              loads_.acquire();
+              return std::make_unique<Borrowed>(answerer_);
+            }};
+  }
 
   Reply request(const std::string& method, const std::string& path, const std::string& body = {},
                 const std::string& headers = {}) {
@@ -234,10 +301,14 @@ class RoutesTest : public ::testing::Test {
                              {"/index.html", "text/html; charset=utf-8", "\"p1\"",
                               std::as_bytes(std::span(page_gzip_)), false}};
   MetricsRegistry registry_;
-  Routes routes_{registry_, {.web_files = files_, .ping_interval = 30ms}};
-  TestServer server_{routes_, {.origins = {.allowed_origins = {"https://app.example"}}}};
-  // Its threads post to the server's: they end first, as the engine's does in `jarip serve`.
+  std::counting_semaphore<> loads_{1};
+  // Its card is asked for before anything else runs.
   ScriptedAnswerer answerer_;
+  ModelPool models_{models()};
+  Routes routes_{registry_, {.web_files = files_, .ping_interval = 30ms, .models = &models_}};
+  TestServer server_{routes_, {.origins = {.allowed_origins = {"https://app.example"}}}};
+  // The answerer's threads post to the server's: they end first, as the engine's in `jarip serve`.
+  std::shared_ptr<void> last_ = {nullptr, [this](void*) { answerer_.end(); }};
 };
 
 TEST_F(RoutesTest, AChatIsAnsweredWhole) {
@@ -578,32 +649,117 @@ TEST_F(RoutesTest, A405SaysWhatIsAllowedAndA429WhenToComeBack) {
 }
 
 TEST_F(RoutesTest, ModelsAreListedAndShown) {
-  const json::value card =
-      json::parse(R"({"id":"tiny","object":"model","created":1234,"owned_by":"jarip"})");
+  chat("say x");  // loads it
+  const json::value card = json::parse(
+      R"({"id":"tiny","object":"model","created":1234,"owned_by":"jarip","state":"loaded",
+          "size":40,"task":"completion","family":"llama","context_length":512,"memory":40,
+          "format":"q8_0","default":true})");
   const json::value list = request("GET", "/v1/models").parsed();
   EXPECT_EQ(list.at("object"), "list");
+  ASSERT_EQ(list.at("data").as_array().size(), 3U);
   EXPECT_EQ(list.at("data").at(0), card);
+  EXPECT_EQ(list.at("data").at(1).at("state"), "too_large");
+  EXPECT_EQ(list.at("data").at(2).at("state"), "unloaded");
+  EXPECT_EQ(list.at("data").at(2).at("task"), "embedding");
   EXPECT_EQ(request("GET", "/v1/models/tiny").parsed(), card);
   EXPECT_EQ(request("GET", "/v1/models/t%69ny").parsed(), card);
 }
 
 TEST_F(RoutesTest, HealthTellsLoadingFromReadyFromStopping) {
-  routes_.set_answerer(nullptr);
-  routes_.set_loading_progress(0.25F);
-  const Reply loading = request("GET", "/health");
-  EXPECT_EQ(loading.status, 503);
-  EXPECT_EQ(loading.body, R"({"status":"loading","progress":0.250})");
-  for (const char* path : {"/v1/models", "/v1/models/tiny"}) {
-    EXPECT_EQ(request("GET", path).status, 503);
-  }
-  const Reply early = chat("say x");
-  EXPECT_EQ(early.status, 503);
-  EXPECT_TRUE(early.has("retry-after: 1"));
-  EXPECT_NE(std::string(early.error().at("message").as_string()).find("25%"), std::string::npos);
-  routes_.set_answerer(&answerer_);
   EXPECT_EQ(request("GET", "/health").body, R"({"status":"ok"})");
   routes_.set_stopping();
-  EXPECT_EQ(request("GET", "/health").body, R"({"status":"stopping"})");
+  const Reply stopping = request("GET", "/health");
+  EXPECT_EQ(stopping.status, 503);
+  EXPECT_EQ(stopping.body, R"({"status":"stopping"})");
+}
+
+// A server whose models are being loaded.
+class LoadingRoutesTest : public RoutesTest {
+ protected:
+  LoadingRoutesTest() { loads_.acquire(); }
+
+  void send_chat(TestClient& client, const std::string& more) const {
+    const std::string body = R"({"messages":[{"role":"user","content":"say Hello"}])" + more + "}";
+    client.send(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: application/json\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
+  bool eventually(ModelState state, std::string_view name = "tiny") {
+    for (int i = 0; i < 1000; ++i) {
+      if (models_.status(name)->state == state) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+};
+
+TEST_F(LoadingRoutesTest, AStreamIsKeptOpenByPingsUntilItsModelIsThere) {
+  TestClient client(server_.port());
+  send_chat(client, R"(,"stream":true)");
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(client.read_until(": ping\n\n").ends_with(": ping\n\n"));
+  const json::value shown = request("GET", "/v1/models/tiny").parsed();
+  EXPECT_EQ(shown.at("state"), "loading");
+  EXPECT_EQ(shown.at("progress").to_number<double>(), 0.25);
+  loads_.release();
+  EXPECT_TRUE(client.read_until("Hello").ends_with("Hello"));
+  EXPECT_TRUE(client.read_until("[DONE]").ends_with("[DONE]"));
+}
+
+TEST_F(LoadingRoutesTest, WholeAnswersWaitAndTheirLimitsHold) {
+  const Reply late = chat("say x", R"(,"max_queue_ms":50)");
+  EXPECT_EQ(late.status, 503) << late.body;
+  EXPECT_EQ(late.error().at("param"), "max_queue_ms");
+  TestClient client(server_.port());
+  send_chat(client, "");
+  ASSERT_TRUE(eventually(ModelState::kLoading));
+  loads_.release();
+  EXPECT_TRUE(client.read_until("Hello").contains("HTTP/1.1 200 "));
+}
+
+TEST_F(LoadingRoutesTest, AClientThatLeavesNoLongerWaits) {
+  {
+    TestClient client(server_.port());
+    send_chat(client, "");
+    ASSERT_TRUE(eventually(ModelState::kLoading));
+    client.close();
+  }
+  loads_.release();
+  ASSERT_TRUE(eventually(ModelState::kLoaded));
+  for (int i = 0; i < 1000 && models_.status("tiny")->n_users > 0; ++i) {
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_EQ(models_.status("tiny")->n_users, 0U);
+  EXPECT_TRUE(eventually_idle());
+}
+
+TEST_F(LoadingRoutesTest, WhatAModelIsNotMadeForIsRefusedWithoutLoadingIt) {
+  const Reply text = chat("say x", R"(,"model":"vectors")");
+  EXPECT_EQ(text.status, 400);
+  EXPECT_TRUE(text.body.contains("/v1/embeddings")) << text.body;
+  EXPECT_EQ(post("/v1/embeddings", R"({"model":"tiny","input":"x"})").status, 400);
+  EXPECT_EQ(chat("say x", R"(,"temperature":9)").status, 400);
+  const Reply huge = chat("say x", R"(,"model":"huge")");
+  EXPECT_EQ(huge.status, 400) << huge.body;
+  EXPECT_EQ(huge.error().at("code"), "model_too_large");
+  EXPECT_TRUE(huge.body.contains("3.9 KiB") && huge.body.contains("100 B")) << huge.body;
+  const Reply unknown = chat("say x", R"(,"model":"other")");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_TRUE(unknown.body.contains("huge, tiny, vectors")) << unknown.body;
+  for (const ModelStatus& model : models_.list()) EXPECT_EQ(model.n_loads, 0U);
+}
+
+TEST_F(LoadingRoutesTest, AnOperatorLoadsAndUnloads) {
+  loads_.release();
+  const Reply loaded = post("/models/load", R"({"model":"tiny"})");
+  EXPECT_EQ(loaded.status, 200) << loaded.body;
+  EXPECT_EQ(loaded.parsed().at("state"), "loaded");
+  EXPECT_EQ(post("/models/unload", R"({"model":"tiny"})").status, 200);
+  EXPECT_TRUE(eventually(ModelState::kUnloaded));
+  EXPECT_EQ(post("/models/unload", R"({"model":"other"})").status, 404);
+  EXPECT_EQ(post("/models/load", R"({"model":"huge"})").status, 400);
+  EXPECT_EQ(post("/models/load", R"({})").error().at("param"), "model");
 }
 
 TEST_F(RoutesTest, MetricsCountAnswersAndFollowTheEngine) {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/answerer.h"
 #include "api/schema_set.h"
+#include "app/answerer.h"
 #include "base/result.h"
 
 namespace jarip {

@@ -16,6 +16,11 @@ constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
 
 }  // namespace
 
+std::string arithmetic_of(const LoadedModelOptions& options) {
+  if (options.path == ComputePath::kReference) return "reference";
+  return fmt::format("optimized/{}", kv_format_name(options.kv_format));
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
                                                        std::string name,
                                                        const LoadedModelOptions& options) {
@@ -32,9 +37,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::pa
   std::unique_ptr<LoadedModel> loaded(new LoadedModel());
   loaded->name_ = std::move(name);
   loaded->created_ = modified_at(path);
-  loaded->arithmetic_ = options.path == ComputePath::kReference
-                            ? "reference"
-                            : fmt::format("optimized/{}", kv_format_name(options.kv_format));
+  loaded->arithmetic_ = arithmetic_of(options);
 
   JARIP_TRY(Tokenizer tokenizer, Tokenizer::from_gguf(file));
   loaded->tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));

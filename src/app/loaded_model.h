@@ -30,6 +30,10 @@ struct LoadedModelOptions {
   std::function<void(float)> on_progress;  // fraction of loading done, 0 to 1; may be empty
 };
 
+// What of the options decides about an answer's bytes, in words: two models with the same file and
+// the same words answer alike.
+[[nodiscard]] std::string arithmetic_of(const LoadedModelOptions& options);
+
 class LoadedModel {
  public:
   // name: what clients call it. Errors: those of GgufFile, Tokenizer, load_model and Engine.
@@ -52,8 +56,6 @@ class LoadedModel {
   // What it takes to fill gaps, or why this model can't: kUnsupported.
   [[nodiscard]] Result<const InfillTokens*> require_infill_tokens() const;
   [[nodiscard]] const Model& model() const { return *model_; }
-  // What of the options decides about an answer's bytes, in words: two models with the same file
-  // and the same words answer alike.
   [[nodiscard]] const std::string& arithmetic() const { return arithmetic_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] std::int64_t created() const { return created_; }  // the file's time, Unix seconds

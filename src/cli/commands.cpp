@@ -108,16 +108,25 @@ Command declare_serve(ServeOptions& options) {
                   "HTTP로 답한다. 대화 페이지와 OpenAI API를 연다."},
       .more = {"Ctrl-C stops the server once the running answers have ended; again, at once.\n"
                "\n"
-               "  jarip serve smollm2-135m-instruct\n"
+               "  jarip serve                             # all models, loaded when asked for\n"
+               "  jarip serve --load smollm2-135m-instruct --memory 6G\n"
+               "  jarip serve smollm2-135m-instruct       # that one alone\n"
                "  jarip serve model.gguf --port 9000 --ctx 4096\n"
                "  jarip serve model.gguf --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
                "Ctrl-C를 누르면 진행 중인 답을 마친 뒤에, 다시 누르면 바로 멈춘다.\n"
                "\n"
-               "  jarip serve smollm2-135m-instruct\n"
+               "  jarip serve                             # 모든 모델을, 찾을 때 불러온다\n"
+               "  jarip serve --load smollm2-135m-instruct --memory 6G\n"
+               "  jarip serve smollm2-135m-instruct       # 이 모델만\n"
                "  jarip serve model.gguf --port 9000 --ctx 4096\n"
                "  jarip serve model.gguf --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem"},
       .run = [&options] { return run_serve(options); }};
-  command.options.add_argument("MODEL", kModelHelp, options.model);
+  command.options.add_argument(
+      "MODEL",
+      {"A model's name (see jarip models) or the path of a GGUF file, to serve it alone; without "
+       "it, all of the models folder is served",
+       "하나만 열 모델의 이름(jarip models 참고) 또는 GGUF 파일의 경로. 없으면 모든 모델을 연다"},
+      options.model);
   declare_serve_settings(command.options, options);
   return command;
 }

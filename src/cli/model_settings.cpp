@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "app/loading.h"
+#include "app/model_outline.h"
+#include "base/machine_memory.h"
 #include "base/thread_pool.h"
 #include "cli/open_library.h"
 #include "cli/progress.h"
@@ -61,6 +64,14 @@ void declare_model_settings(OptionSet& set, ModelSettings& settings) {
                 "질문과 답을 합쳐 허용할 토큰 수. 0이면 모델이 학습한 길이"}},
       settings.ctx, {0, kMaxContext});
   set.add_bytes(
+      {.name = "memory",
+       .value_name = "BYTES",
+       .help = {"Memory that models may take, all together; 0 means four fifths of what the "
+                "machine or its control group has",
+                "모델들이 모두 합쳐 쓸 수 있는 메모리. 0이면 기계나 컨트롤 그룹이 가진 것의 5분의 "
+                "4"}},
+      settings.memory, {0, std::uint64_t{1} << 50U});
+  set.add_bytes(
       {.name = "kv-cache",
        .value_name = "BYTES",
        .help = {"Memory for what the model keeps of the texts it is reading; 0 means "
@@ -109,41 +120,11 @@ void name_option(Error& error) {
   }
 }
 
-Result<bool> embeds(std::string_view name_or_path) {
-  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
-  JARIP_TRY(const GgufFile file, GgufFile::open(path));
-  return is_embedding_model(file);
+std::uint64_t memory_for_models(const ModelSettings& settings) {
+  return settings.memory == 0 ? safe_model_memory() : settings.memory;
 }
 
-Result<std::unique_ptr<LoadedEmbedder>> load_named_embedder(
-    std::string_view name_or_path, const ModelSettings& settings,
-    const std::function<void(float)>& on_progress) {
-  if (settings.path == ComputePath::kReference) {
-    return fail(ErrorCode::kUnsupported,
-                "models that embed have no reference path; leave --path out", "path");
-  }
-  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
-  choose_cpu(settings);
-  const std::string name = model_name_of(path);
-  Progress progress("loading " + name);
-  LoadedEmbedderOptions options;
-  options.n_threads = settings.threads;
-  options.n_ctx = settings.ctx;
-  options.embedder.max_queued = settings.max_running + settings.max_waiting;
-  options.on_progress = [&](float fraction) {
-    progress.update(fraction);
-    if (on_progress) on_progress(fraction);
-  };
-  return LoadedEmbedder::load(path, name, options);
-}
-
-Result<std::unique_ptr<LoadedModel>> load_named_model(
-    std::string_view name_or_path, const ModelSettings& settings,
-    const std::function<void(float)>& on_progress) {
-  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
-  choose_cpu(settings);
-  const std::string name = model_name_of(path);
-  Progress progress("loading " + name);
+LoadedModelOptions loading_options(const ModelSettings& settings) {
   LoadedModelOptions options;
   options.n_threads = settings.threads;
   options.path = settings.path;
@@ -154,10 +135,41 @@ Result<std::unique_ptr<LoadedModel>> load_named_model(
   options.engine.prefix_cache = settings.prefix_cache;
   options.engine.max_sequences = settings.max_running;
   options.engine.max_queued = settings.max_waiting;
-  options.on_progress = [&](float fraction) {
-    progress.update(fraction);
-    if (on_progress) on_progress(fraction);
-  };
+  return options;
+}
+
+Result<std::vector<LibraryModel>> list_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::uint64_t n_bytes = std::filesystem::file_size(path, error);
+  if (error) return std::vector<LibraryModel>();
+  return std::vector{LibraryModel{.name = model_name_of(path),
+                                  .path = path,
+                                  .n_bytes = n_bytes,
+                                  .modified = modified_at(path)}};
+}
+
+namespace {
+
+// What doesn't fit is said before it is loaded; what can't be described says so when it is.
+Result<void> check_fits(const std::filesystem::path& path, const std::string& name,
+                        const LoadedModelOptions& options, std::uint64_t n_available_bytes) {
+  JARIP_TRY(const GgufFile file, GgufFile::open(path));
+  const auto outline = outline_model(file, options);
+  if (!outline) return {};
+  return check_memory(name, outline->memory, n_available_bytes);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
+                                                      const ModelSettings& settings) {
+  JARIP_TRY(const std::filesystem::path path, find_model(name_or_path));
+  choose_cpu(settings);
+  const std::string name = model_name_of(path);
+  LoadedModelOptions options = loading_options(settings);
+  JARIP_CHECK(check_fits(path, name, options, memory_for_models(settings)));
+  Progress progress("loading " + name);
+  options.on_progress = [&](float fraction) { progress.update(fraction); };
   auto loaded = LoadedModel::load(path, name, options);
   if (!loaded) name_option(loaded.error());
   return loaded;

@@ -4,15 +4,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "app/loaded_embedder.h"
 #include "app/loaded_model.h"
 #include "base/options.h"
 #include "base/result.h"
+#include "model/library.h"
 
 namespace jarip {
 
@@ -24,6 +24,7 @@ struct ModelSettings {
   KvFormat kv_format = KvFormat::kF16;
   std::string cpu;             // instruction set; empty: the best that the machine has
   std::uint32_t ctx = 0;       // 0: the model's own, capped by the engine
+  std::uint64_t memory = 0;    // bytes of all models; 0: a safe share of the machine's
   std::uint64_t kv_cache = 0;  // bytes; 0: enough for two full contexts
   std::uint32_t draft_tokens = kMaxDraftTokens;
   bool prefix_cache = true;
@@ -49,15 +50,15 @@ void choose_cpu(const ModelSettings& settings);
 // What clients call the model in a file: its name without .gguf.
 [[nodiscard]] std::string model_name_of(const std::filesystem::path& path);
 
-// Whether a model embeds or ranks texts, and load_named_embedder() loads it.
-[[nodiscard]] Result<bool> embeds(std::string_view name_or_path);
+// A file as the only model of a library; empty when it is gone.
+[[nodiscard]] Result<std::vector<LibraryModel>> list_file(const std::filesystem::path& path);
 
-// on_progress is told the fraction done, 0 to 1; may be empty.
-[[nodiscard]] Result<std::unique_ptr<LoadedEmbedder>> load_named_embedder(
-    std::string_view name_or_path, const ModelSettings& settings,
-    const std::function<void(float)>& on_progress = {});
-[[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(
-    std::string_view name_or_path, const ModelSettings& settings,
-    const std::function<void(float)>& on_progress = {});
+[[nodiscard]] LoadedModelOptions loading_options(const ModelSettings& settings);
+// Bytes that models may take together.
+[[nodiscard]] std::uint64_t memory_for_models(const ModelSettings& settings);
+
+// Errors: those of LoadedModel::load; kTooLarge.
+[[nodiscard]] Result<std::unique_ptr<LoadedModel>> load_named_model(std::string_view name_or_path,
+                                                                    const ModelSettings& settings);
 
 }  // namespace jarip

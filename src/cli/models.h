@@ -1,9 +1,11 @@
 // `jarip models`: the models of the library. Runs on the main thread.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 
+#include "app/model_outline.h"
 #include "base/result.h"
 #include "model/library.h"
 
@@ -17,7 +19,15 @@ struct ModelsOptions {
 // Error: kIo.
 [[nodiscard]] Result<void> run_models(const ModelsOptions& options);
 
-[[nodiscard]] std::string models_as_text(std::span<const LibraryModel> models);
-[[nodiscard]] std::string models_as_json(std::span<const LibraryModel> models);
+struct ListedModel {
+  LibraryModel file;
+  Result<ModelOutline> outline;  // or why it can't run here
+};
+
+// n_memory_bytes: what models may take.
+[[nodiscard]] std::string models_as_text(std::span<const ListedModel> models,
+                                         std::uint64_t n_memory_bytes);
+[[nodiscard]] std::string models_as_json(std::span<const ListedModel> models,
+                                         std::uint64_t n_memory_bytes);
 
 }  // namespace jarip

@@ -54,16 +54,6 @@ std::string format_table(const std::vector<Column>& columns,
   return text;
 }
 
-std::string format_bytes(std::uint64_t n_bytes) {
-  if (n_bytes < 1024) return fmt::format("{} B", n_bytes);
-  constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(n_bytes) / 1024;
-  std::size_t unit = 0;
-  // 1023.95 would print as "1024.0" of the smaller unit.
-  for (; value >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  return fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
-
 std::string format_count(std::uint64_t count) {
   std::string text = std::to_string(count);
   for (std::size_t left = text.size(); left > 3;) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_size.h"  // IWYU pragma: export: sizes for people
 #include "base/result.h"
 
 namespace jarip {
@@ -28,8 +29,6 @@ struct Column {
                                        const std::vector<std::vector<std::string>>& rows,
                                        std::string_view indent = {});
 
-// "512 B", "97.4 MiB".
-[[nodiscard]] std::string format_bytes(std::uint64_t n_bytes);
 // "134,515,008".
 [[nodiscard]] std::string format_count(std::uint64_t count);
 

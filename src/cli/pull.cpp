@@ -1,7 +1,6 @@
 #include "cli/pull.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "app/model_pull.h"
+#include "base/machine_memory.h"
 #include "cli/interrupt.h"
 #include "cli/open_library.h"
 #include "cli/output.h"
@@ -22,14 +22,6 @@ namespace {
 // A rate before this long means nothing.
 constexpr double kFirstRate_s = 1;
 
-std::uint64_t memory_of_machine() {
-  const long n_pages = ::sysconf(_SC_PHYS_PAGES);
-  const long n_page_bytes = ::sysconf(_SC_PAGE_SIZE);
-  return n_pages < 0 || n_page_bytes < 0
-             ? 0
-             : static_cast<std::uint64_t>(n_pages) * static_cast<std::uint64_t>(n_page_bytes);
-}
-
 std::string format_time_left(double seconds) {
   const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
   if (whole < 60) return fmt::format("{} s left", whole);
@@ -39,7 +31,7 @@ std::string format_time_left(double seconds) {
 
 Result<void> list_catalogue(const PullOptions& options) {
   const Environment environment = [](const char* name) { return std::getenv(name); };
-  const std::uint64_t n_memory_bytes = memory_of_machine();
+  const std::uint64_t n_memory_bytes = machine_memory();
   return print(options.json ? catalogue_as_json(n_memory_bytes)
                             : catalogue_as_text(n_memory_bytes, language_of(environment)));
 }

@@ -1,6 +1,7 @@
 #include "cli/serve.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -26,16 +27,17 @@
 #include <vector>
 
 #include "api/access_log.h"
-#include "api/embedding_answerer.h"
-#include "api/pipeline_answerer.h"
 #include "api/routes.h"
 #include "api/web_files.h"
 #include "app/accounts.h"
-#include "app/pipeline.h"
+#include "app/model_loader.h"
+#include "app/model_pool.h"
 #include "base/home.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cli/exit_codes.h"
+#include "cli/open_library.h"
+#include "cli/progress.h"
 #include "net/server.h"
 #include "store/key_store.h"
 
@@ -216,44 +218,110 @@ class Stopper {
   std::future<void> stopped_ = promise_.get_future();
 };
 
-// A model and what answers with it.
-struct Stages {
-  std::unique_ptr<LoadedModel> model;  // one that writes text, or
-  std::unique_ptr<LoadedEmbedder> embedder;
-  std::unique_ptr<Pipeline> pipeline;
-  std::unique_ptr<Answerer> answerer;
-};
-
-Result<Stages> load_stages(const ServeOptions& options, Routes& routes) {
-  const auto on_progress = [&routes](float fraction) { routes.set_loading_progress(fraction); };
-  Stages stages;
-  JARIP_TRY(const bool makes_vectors, embeds(options.model));
-  if (makes_vectors) {
-    JARIP_TRY(stages.embedder, load_named_embedder(options.model, options.loading, on_progress));
-    stages.answerer = std::make_unique<EmbeddingAnswerer>(*stages.embedder);
-    return stages;
+// What the pool of models is made of: one model, named or as a file, or all of the models folder.
+Result<ModelPoolOptions> pool_options(const ServeOptions& options) {
+  ModelPoolOptions pool;
+  ModelLoading loading{.options = loading_options(options.loading)};
+  pool.limits = {.n_bytes = memory_for_models(options.loading),
+                 .max_waiting = options.loading.max_waiting,
+                 .keep_alive = seconds(options.keep_alive_s)};
+  if (options.model) {
+    JARIP_TRY(const std::filesystem::path path, find_model(*options.model));
+    pool.default_model = model_name_of(path);
+    pool.list = [path] { return list_file(path); };
+  } else {
+    JARIP_TRY(const ModelLibrary library, open_library());
+    JARIP_TRY(const auto models, library.list());
+    loading.fits_context = true;
+    pool.list = [library] { return library.list(); };
+    if (!options.preload.empty()) {
+      pool.default_model = options.preload.front();
+    } else if (models.size() == 1) {
+      pool.default_model = models.front().name;
+    }
   }
-  JARIP_TRY(stages.model, load_named_model(options.model, options.loading, on_progress));
-  stages.pipeline = std::make_unique<Pipeline>(*stages.model);
-  stages.answerer = std::make_unique<PipelineAnswerer>(*stages.pipeline, *stages.model);
-  return stages;
+  pool.describe = [loading](const LibraryModel& file) {
+    auto known = describe_model(file, loading);
+    if (!known) name_option(known.error());
+    return known;
+  };
+  pool.load = [loading](const LibraryModel& file, const ModelPoolOptions::OnProgress& on_progress) {
+    Progress progress("loading " + file.name);
+    auto loaded = load_answerer(file, loading, [&](float fraction) {
+      progress.update(fraction);
+      on_progress(fraction);
+    });
+    if (!loaded) name_option(loaded.error());
+    return loaded;
+  };
+  return pool;
 }
 
-// The stages above the network. Returns when the server has drained, so that nothing uses them any
-// more.
-Result<void> answer_until_stopped(const ServeOptions& options, Routes& routes, Server& server,
-                                  Stopper& stopper) {
+// Those that are to be there from the start.
+std::vector<std::string> first_models(const ServeOptions& options, const ModelPool& pool) {
+  if (!options.preload.empty()) return options.preload;
+  if (pool.default_model().empty()) return {};
+  return {pool.default_model()};
+}
+
+// Blocks until a model is loaded.
+Result<void> load_now(ModelPool& pool, const std::string& name) {
+  auto promise = std::make_shared<std::promise<Result<void>>>();
+  auto future = promise->get_future();
+  auto asked = pool.acquire(name, [promise](Result<ModelUse> use) {
+    promise->set_value(use ? Result<void>() : std::unexpected(std::move(use).error()));
+  });
+  if (!asked.answer) return future.get();
+  if (!*asked.answer) return std::unexpected(std::move(*asked.answer).error());
+  return {};
+}
+
+Result<void> load_first_models(const ServeOptions& options, ModelPool& pool) {
+  for (const std::string& name : first_models(options, pool)) JARIP_CHECK(load_now(pool, name));
+  return {};
+}
+
+// Returns when the server has drained, so that nothing uses the models any more.
+Result<void> answer_until_stopped(const ServeOptions& options, ModelPool& pool, Routes& routes,
+                                  Server& server, Stopper& stopper) {
   stopper.set_loading(true);
-  const auto stages = load_stages(options, routes);
+  const auto loaded = load_first_models(options, pool);
   stopper.set_loading(false);
-  if (!stages) {
+  if (!loaded) {
     stopper.stop_now();
-    return std::unexpected(stages.error());
+    pool.close();
+    return loaded;
   }
-  routes.set_answerer(stages->answerer.get());
+  routes.set_ready();
   say(fmt::format("jarip listens on {}", address_of(options, server)));
   stopper.wait();
-  routes.set_answerer(nullptr);
+  pool.close();
+  return {};
+}
+
+// What the first line says.
+std::string describe_start(const ServeOptions& options, const ModelPool& pool,
+                           const std::string& address) {
+  const auto names = first_models(options, pool);
+  if (names.empty()) {
+    return fmt::format("jarip serves {} models, each loaded when it is first asked for",
+                       pool.list().size());
+  }
+  return fmt::format("jarip loads {}; {}/health tells when it is ready", fmt::join(names, ", "),
+                     address);
+}
+
+// Refused before anything is opened or loaded.
+Result<void> check_first_models(const ServeOptions& options, const ModelPool& pool) {
+  if (options.model && !options.preload.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "MODEL serves that one alone; --load is for a server of all models: give one of "
+                "the two",
+                "load");
+  }
+  for (const std::string& name : first_models(options, pool)) {
+    if (const auto card = pool.find(name); !card) return std::unexpected(card.error());
+  }
   return {};
 }
 
@@ -266,12 +334,19 @@ Result<void> run_serve(const ServeOptions& options) {
   const std::filesystem::path keys_path = home ? KeyStore::path_in(*home) : "";
   JARIP_CHECK(check_host(options, keys_path));
   JARIP_TRY(ServerOptions server_settings, server_options(options));
-  JARIP_TRY(const std::filesystem::path path, find_model(options.model));
+  choose_cpu(options.loading);
+  JARIP_TRY(ModelPoolOptions models, pool_options(options));
+  // Outlives what the network still holds when it stops.
+  ModelPool pool(std::move(models));
+  JARIP_CHECK(pool.refresh());
+  JARIP_CHECK(check_first_models(options, pool));
   std::signal(SIGPIPE, SIG_IGN);
   allow_open_files(options.max_connections);
   warn_of_plain_text(options);
   MetricsRegistry registry;
-  if (options.vllm_metrics) add_vllm_names(registry, model_name_of(path));
+  if (options.vllm_metrics) {
+    add_vllm_names(registry, options.model ? pool.default_model() : "all");
+  }
   AccessLog access_log(options.access_log);
   asio::io_context io;
   // What its last entries are done for still posts to the network.
@@ -279,14 +354,14 @@ Result<void> run_serve(const ServeOptions& options) {
   Routes routes(registry, {.web_files = web_files(),
                            .ping_interval = seconds(options.ping_s),
                            .accounts = options.no_keys ? nullptr : &accounts,
-                           .access_log = &access_log});
+                           .access_log = &access_log,
+                           .models = &pool});
   JARIP_TRY(const auto server, Server::listen(io, std::move(server_settings), routes));
   Stopper stopper(io, *server, routes, seconds(options.drain_s));
   // Declared last: it is joined before anything that it uses is taken down.
   const std::jthread network([&io] { io.run(); });
-  say(fmt::format("jarip loads {}; {}/health tells when it is ready", model_name_of(path),
-                  address_of(options, *server)));
-  return answer_until_stopped(options, routes, *server, stopper);
+  say(describe_start(options, pool, address_of(options, *server)));
+  return answer_until_stopped(options, pool, routes, *server, stopper);
 }
 
 }  // namespace jarip

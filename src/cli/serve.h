@@ -1,5 +1,5 @@
-// `jarip serve`: the server with a page and OpenAI's API over one model. Builds the stages in
-// order, lowest last to stop, and takes them down in reverse. Runs on the command's own thread.
+// `jarip serve`: the server with a page and OpenAI's API over one model or many. Builds the stages
+// in order, lowest last to stop, and takes them down in reverse. Runs on the command's own thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,9 @@
 namespace jarip {
 
 struct ServeOptions {
-  std::string model;
+  std::optional<std::string> model;  // that one alone; absent: all of the models folder
+  std::vector<std::string> preload;  // loaded from the start, the first being the default
+  std::uint32_t keep_alive_s = 0;    // 0: models stay until others need their room
   ModelSettings loading;
 
   std::string host = "127.0.0.1";

@@ -5,6 +5,25 @@ namespace {
 
 constexpr std::uint32_t kMaxSeconds = 24 * 60 * 60;
 
+constexpr std::uint32_t kMaxKeepAlive_s = 365 * 24 * 60 * 60;
+
+void declare_models(OptionSet& set, ServeOptions& options) {
+  set.add_texts({.name = "load",
+                 .value_name = "NAME",
+                 .help = {"A model of the models folder to load at the start; may be given more "
+                          "than once, and the first answers requests that name no model",
+                          "시작할 때 불러올 모델. 여러 번 적을 수 있고, 모델을 적지 않은 요청은 첫 "
+                          "모델이 답한다"}},
+                options.preload);
+  set.add_number<std::uint32_t>(
+      {.name = "keep-alive",
+       .value_name = "SECONDS",
+       .help = {"How long a model stays in memory that nobody uses; 0 means until another needs "
+                "its room",
+                "쓰지 않는 모델을 메모리에 둘 시간. 0이면 다른 모델에 자리가 필요할 때까지"}},
+      options.keep_alive_s, {0, kMaxKeepAlive_s});
+}
+
 void declare_seconds(OptionSet& set, std::string_view name, const Words& help,
                      std::uint32_t& seconds, std::uint32_t least) {
   set.add_number<std::uint32_t>({.name = name, .value_name = "SECONDS", .help = help}, seconds,
@@ -104,6 +123,7 @@ void declare_limits(OptionSet& set, ServeOptions& options) {
 }  // namespace
 
 void declare_serve_settings(OptionSet& set, ServeOptions& options) {
+  declare_models(set, options);
   declare_address(set, options);
   declare_trust(set, options);
   declare_observation(set, options);

@@ -1,23 +1,23 @@
-// A model that embeds or ranks as an Answerer: it refuses to write. Owned by the command that
-// serves; the model outlives it.
+// A model that embeds or ranks as an Answerer: it refuses to write. May be called from any thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "api/answerer.h"
+#include "app/answerer.h"
 #include "app/loaded_embedder.h"
 
 namespace jarip {
 
 class EmbeddingAnswerer final : public Answerer {
  public:
-  explicit EmbeddingAnswerer(LoadedEmbedder& model);
+  explicit EmbeddingAnswerer(std::unique_ptr<LoadedEmbedder> model);
 
   [[nodiscard]] const ModelCard& card() const override { return card_; }
-  [[nodiscard]] LoadedEmbedder* embedder() const override { return &model_; }
-  [[nodiscard]] EngineStats stats() const override { return model_.embedder().stats(); }
+  [[nodiscard]] LoadedEmbedder* embedder() const override { return model_.get(); }
+  [[nodiscard]] EngineStats stats() const override { return model_->embedder().stats(); }
 
   // Errors: kUnsupported, with what the model does instead.
   [[nodiscard]] Result<StartedTurn> start(Turn turn, std::vector<TurnSink> sinks) override;
@@ -30,9 +30,7 @@ class EmbeddingAnswerer final : public Answerer {
   [[nodiscard]] std::string token_bytes(TokenId id) const override;
 
  private:
-  [[nodiscard]] Result<void> refuse(const Turn& turn) const;
-
-  LoadedEmbedder& model_;
+  std::unique_ptr<LoadedEmbedder> model_;
   ModelCard card_;
 };
 

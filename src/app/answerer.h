@@ -1,5 +1,5 @@
-// What the wire dialects need of whatever answers: a pipeline over a loaded model, or a script in
-// tests. All but card() may be called from any thread.
+// What the wire dialects need of whatever answers: a loaded model, or a script in tests. Owned by
+// the pool of models; may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,24 @@ namespace jarip {
 
 class LoadedEmbedder;
 
+// What a model is made for.
+enum class ModelTask : std::uint8_t { kWrite, kEmbed, kRank };
+
+// Known before the model is loaded.
 struct ModelCard {
   std::string name;
   std::int64_t created = 0;  // Unix seconds
   std::uint32_t n_vocab = 0;
   std::uint32_t n_ctx = 0;
   std::string fingerprint;  // changes when the same request might be answered differently
+  ModelTask task = ModelTask::kWrite;
 };
+
+// What of a model decides about an answer's bytes, as a word. arithmetic: as LoadedModel's.
+[[nodiscard]] std::string fingerprint_of(const ModelCard& card, std::string_view arithmetic);
+
+// The refusal of a request for text by a model that is made for something else: kUnsupported.
+[[nodiscard]] Error cant_write(const ModelCard& card);
 
 class Answerer {
  public:
