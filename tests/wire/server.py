@@ -62,9 +62,11 @@ class Process:
     """The process and the lines of its standard error."""
 
     def __init__(self, *arguments, home=None, model=None):
-        """home: another than the tests' own, which has no keys. model: another than the tests'."""
+        """home: another than the tests' own, which has no keys. model: another than the tests', or
+        False for all of the home's."""
+        models = [] if model is False else [model or model_path()]
         self.process = subprocess.Popen(
-            [BINARY, "serve", model or model_path(), *arguments], env=environment(home),
+            [BINARY, "serve", *models, *arguments], env=environment(home),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self._incoming = queue.Queue()
