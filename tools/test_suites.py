@@ -23,6 +23,7 @@ CONCURRENT_TESTS = (
     "key_store_test",
     "library_test",
     "metrics_test",
+    "model_pool_test",
     "pipeline_test",
     "routes_test",
     "server_test",
